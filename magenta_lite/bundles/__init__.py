@@ -1,0 +1,1 @@
+"""Generator bundles: weights and a manifest in one file."""

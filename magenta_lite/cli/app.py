@@ -1,0 +1,81 @@
+"""What every command shares: flag help, one-line errors, exit status."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Callable
+
+from absl import app, flags
+
+from magenta_lite.errors import UserError
+
+
+def run(main: Callable[[list[str]], int | None]) -> None:
+    """Runs a command's `main(argv)` and exits.
+
+    Problems that the user can mend are printed as one line with status 1;
+    Ctrl-C exits with 130. Anything else is a bug and keeps its traceback.
+
+    Args:
+      main: the command; its module defines the flags and its docstring is the
+        text of `--help`.
+    """
+    _show_flags_in_help(main.__module__)
+    _quiet_libraries()
+    app.run(lambda argv: _guarded(main, argv))
+
+
+def _guarded(main: Callable[[list[str]], int | None], argv: list[str]) -> int:
+    try:
+        if len(argv) > 1:
+            raise UserError(
+                f"unexpected argument {argv[1]!r}; flags start with `--`, "
+                "see --help."
+            )
+        return main(argv) or 0
+    except UserError as error:
+        _say(str(error))
+        return 1
+    except OSError as error:
+        _say(_os_error_line(error))
+        return 1
+    except KeyboardInterrupt:
+        _say("interrupted.")
+        return 130
+
+
+def _say(message: str) -> None:
+    command = os.path.basename(sys.argv[0]).removesuffix(".py")
+    one_line = " ".join(message.split())
+    print(f"{command}: error: {one_line}", file=sys.stderr)
+
+
+def _os_error_line(error: OSError) -> str:
+    where = f": {error.filename}" if error.filename else ""
+    advice = {
+        errno.ENOSPC: "; free some space or write elsewhere",
+        errno.EACCES: "; choose a place that you may read and write",
+        errno.EPERM: "; choose a place that you may read and write",
+        errno.EROFS: "; choose a place that you may write",
+    }.get(error.errno, "")
+    return f"{error.strerror or error}{where}{advice}"
+
+
+def _show_flags_in_help(module_name: str) -> None:
+    """Lists the flags of the command's module in `--help`."""
+    module = sys.modules[module_name]
+    sys.modules["__main__"].__doc__ = module.__doc__
+    for flag in flags.FLAGS.flags_by_module_dict().get(module_name, []):
+        flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
+
+
+def _quiet_libraries() -> None:
+    """Keeps TensorFlow's start-up messages off the user's screen."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", category=FutureWarning)

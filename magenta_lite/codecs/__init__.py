@@ -1,0 +1,1 @@
+"""NoteSequence to integer events and back; NumPy only."""

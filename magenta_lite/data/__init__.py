@@ -1,0 +1,1 @@
+"""Corpora to tf.data batches of events."""

@@ -1,0 +1,1 @@
+"""Events to model inputs, labels to events; in the graph."""

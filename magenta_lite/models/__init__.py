@@ -1,0 +1,1 @@
+"""Networks: loss over batches and one step of generation."""

@@ -1,0 +1,63 @@
+"""The contract of a model: loss over batches, and one step of generation."""
+
+from __future__ import annotations
+
+import abc
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from magenta_lite.encodings.base import Encoding
+
+
+class Model(keras.Model, abc.ABC):
+    """A network over the inputs and labels of an encoding.
+
+    Built from an encoding and sizes; `get_config()` returns the sizes (JSON
+    values), and `type(model)(encoding, **model.get_config())` is an equal
+    model without gin. All variables exist after construction.
+    """
+
+    encoding: Encoding
+
+    @abc.abstractmethod
+    def loss_and_metrics(
+        self,
+        batch: dict[str, tf.Tensor],
+        training: bool,
+        seed: tf.Tensor | None = None,
+    ) -> tuple[tf.Tensor, dict[str, tuple[tf.Tensor, tf.Tensor]]]:
+        """The loss of one batch and what to report of it.
+
+        Args:
+          batch: see `magenta_lite.batch`.
+          training: whether dropout is on.
+          seed: int32 `[2]`, the only source of randomness; needed if
+            `training`.
+
+        Returns:
+          The scalar float32 loss that an optimizer minimises, and metrics by
+          name, each a pair (sum, weight) of scalar float32 whose quotient
+          over any number of batches is the metric.
+        """
+
+    @abc.abstractmethod
+    def initial_state(self, batch_size: int, conditioning: Any = None) -> Any:
+        """The state before any input: a nest of `[batch, ...]` tensors."""
+
+    @abc.abstractmethod
+    def step(self, inputs: tf.Tensor, state: Any) -> tuple[tf.Tensor, Any]:
+        """One step of generation, without dropout.
+
+        Args:
+          inputs: float32 `[batch, input_depth]`.
+          state: from `initial_state` or the step before; static shapes.
+
+        Returns:
+          logits `[batch, num_classes]` float32 and the next state.
+        """
+
+    @abc.abstractmethod
+    def get_config(self) -> dict:
+        """Sizes and options, without the encoding, as JSON values."""

@@ -1,0 +1,1 @@
+"""Files to NoteSequence and back; rendering as sound and pictures."""
