@@ -21,7 +21,7 @@ class UnusableSequenceError(UserError):
         e.g. `{"polyphonic": 2}`.
     """
 
-    def __init__(self, rejects: Mapping[str, int]):
+    def __init__(self, rejects: Mapping[str, int]) -> None:
         self.rejects = dict(rejects)
         listed = ", ".join(f"{r} ({n})" for r, n in self.rejects.items())
         super().__init__(f"nothing to encode: {listed or 'no notes'}")

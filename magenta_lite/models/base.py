@@ -16,7 +16,8 @@ class Model(keras.Model, abc.ABC):
 
     Built from an encoding and sizes; `get_config()` returns the sizes (JSON
     values), and `type(model)(encoding, **model.get_config())` is an equal
-    model without gin. All variables exist after construction.
+    model without gin. All variables exist after construction; `weights` are the
+    ones that checkpoints and bundles hold.
     """
 
     encoding: Encoding

@@ -1,0 +1,209 @@
+"""One recurrent model for every kind of event sequence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+import gin
+from magenta_lite import batch as batch_keys
+from magenta_lite.encodings.base import Encoding
+from magenta_lite.layers.attention_cell import AttentionCell
+from magenta_lite.layers.gru import Gru
+from magenta_lite.layers.lstm import Lstm
+from magenta_lite.layers.recurrent import RecurrentLayer
+from magenta_lite.models.base import Model
+
+_CELLS = {"lstm": Lstm, "gru": Gru}
+_MAX_UNITS = 65536
+_MAX_LAYERS = 64
+_MAX_ATTENTION_LENGTH = 65536
+
+
+@gin.register
+class EventRnn(Model):
+    """A stack of recurrent layers that predicts the next event.
+
+    With a melody, drum, lead-sheet, performance or polyphony codec and their
+    encodings this is Melody RNN, Drums RNN, Improv RNN, Performance RNN or
+    Polyphony RNN.
+
+    Args:
+      encoding: turns events into inputs and labels.
+      units: depth of each layer, from the input up.
+      cell: "lstm" or "gru".
+      dropout: share of each layer's outputs that is dropped in training.
+      attention_length: if positive, the first layer attends to that many of
+        its last outputs.
+      residual: whether each layer adds its input to its output; where depths
+        differ the input is projected first.
+
+    Raises:
+      ValueError: if a size or option is out of range.
+    """
+
+    def __init__(
+        self,
+        encoding: Encoding,
+        units: tuple[int, ...] = (128, 128),
+        cell: str = "lstm",
+        dropout: float = 0.0,
+        attention_length: int = 0,
+        residual: bool = False,
+    ) -> None:
+        super().__init__(name="event_rnn")
+        self.encoding = encoding
+        self.units = tuple(units)
+        self.cell = cell
+        self.dropout = float(dropout)
+        self.attention_length = attention_length
+        self.residual = residual
+        self._check()
+        self.recurrent = [self._layer(i) for i in range(len(self.units))]
+        self.projections = {
+            str(i): keras.layers.Dense(n, name=f"input_projection_{i}")
+            for i, n in enumerate(self.units)
+            if residual and n != self._depth_below(i, projected=False)
+        }
+        self.logits = keras.layers.Dense(encoding.num_classes, name="logits")
+        self.build()
+
+    def build(self, input_shape: Any = None) -> None:
+        """Makes all variables; sizes are known from the constructor."""
+        for i, layer in enumerate(self.recurrent):
+            if str(i) in self.projections:
+                below = self._depth_below(i, projected=False)
+                self.projections[str(i)].build((None, None, below))
+            layer.build((None, None, self._depth_below(i, projected=True)))
+        self.logits.build((None, None, self.units[-1]))
+        self.built = True
+
+    def loss_and_metrics(
+        self,
+        batch: dict[str, tf.Tensor],
+        training: bool,
+        seed: tf.Tensor | None = None,
+    ) -> tuple[tf.Tensor, dict[str, tuple[tf.Tensor, tf.Tensor]]]:
+        """Cross-entropy in nats per predicted event; see `Model`."""
+        events = batch[batch_keys.EVENTS]
+        inputs = self.encoding.inputs(events)[:, :-1]  # [b, t-1, d]
+        labels = tf.transpose(self.encoding.labels(events)[:, 1:])  # [t-1, b]
+        mask = tf.transpose(
+            tf.sequence_mask(
+                batch[batch_keys.LENGTHS] - 1,
+                tf.shape(events)[1] - 1,
+                dtype=tf.float32,
+            )
+        )  # [t-1, b]
+        logits = self.logits(
+            self._hidden(tf.transpose(inputs, [1, 0, 2]), training, seed)
+        )  # [t-1, b, classes]
+        losses = mask * tf.nn.sparse_softmax_cross_entropy_with_logits(
+            labels=labels, logits=logits
+        )
+        steps = tf.cast(tf.reduce_sum(batch[batch_keys.STEPS]), tf.float32)
+        total = tf.reduce_sum(losses)
+        count = tf.reduce_sum(mask)
+        metrics = {
+            "loss": (total, count),
+            "loss_per_step": (total, steps),
+            **self._accuracies(labels, logits, mask),
+        }
+        return tf.math.divide_no_nan(total, count), metrics
+
+    def initial_state(self, batch_size: int, conditioning: Any = None) -> Any:
+        """One state per layer; there is nothing to condition on."""
+        return [layer.initial_state(batch_size) for layer in self.recurrent]
+
+    def step(self, inputs: tf.Tensor, state: Any) -> tuple[tf.Tensor, Any]:
+        """One step of generation; see `Model`."""
+        hidden = inputs  # [b, d]
+        next_state = []
+        for i, layer in enumerate(self.recurrent):
+            below = self._project(i, hidden)
+            hidden, layer_state = layer.step(below, state[i])
+            if self.residual:
+                hidden += below
+            next_state.append(layer_state)
+        return self.logits(hidden), next_state
+
+    def get_config(self) -> dict:
+        """Sizes and options, without the encoding."""
+        return {
+            "units": list(self.units),
+            "cell": self.cell,
+            "dropout": self.dropout,
+            "attention_length": self.attention_length,
+            "residual": self.residual,
+        }
+
+    def _hidden(
+        self, inputs: tf.Tensor, training: bool, seed: tf.Tensor | None
+    ) -> tf.Tensor:
+        """The output of the last layer: `[t, b, d]` to `[t, b, units]`."""
+        hidden = inputs
+        for i, layer in enumerate(self.recurrent):
+            below = self._project(i, hidden)
+            hidden = layer(below)
+            if self.residual:
+                hidden += below
+            if training and self.dropout:
+                hidden = tf.nn.experimental.stateless_dropout(
+                    hidden, self.dropout, seed + [0, i]
+                )
+        return hidden
+
+    def _accuracies(
+        self, labels: tf.Tensor, logits: tf.Tensor, mask: tf.Tensor
+    ) -> dict[str, tuple[tf.Tensor, tf.Tensor]]:
+        predicted = tf.argmax(logits, axis=-1, output_type=labels.dtype)
+        correct = mask * tf.cast(tf.equal(predicted, labels), tf.float32)
+        silent = mask * tf.cast(
+            tf.equal(labels, self.encoding.default_label), tf.float32
+        )
+        active = mask - silent
+        return {
+            "accuracy": (tf.reduce_sum(correct), tf.reduce_sum(mask)),
+            "event_accuracy": (
+                tf.reduce_sum(correct * active),
+                tf.reduce_sum(active),
+            ),
+            "no_event_accuracy": (
+                tf.reduce_sum(correct * silent),
+                tf.reduce_sum(silent),
+            ),
+        }
+
+    def _layer(self, i: int) -> RecurrentLayer:
+        name = f"{self.cell}_{i}"
+        layer = _CELLS[self.cell](self.units[i], name=name)
+        if i == 0 and self.attention_length:
+            layer = AttentionCell(
+                layer, self.attention_length, name="attention"
+            )
+        return layer
+
+    def _project(self, i: int, hidden: tf.Tensor) -> tf.Tensor:
+        projection = self.projections.get(str(i))
+        return projection(hidden) if projection else hidden
+
+    def _depth_below(self, i: int, projected: bool) -> int:
+        if projected and self.residual:
+            return self.units[i]
+        return self.units[i - 1] if i else self.encoding.input_depth
+
+    def _check(self) -> None:
+        if self.cell not in _CELLS:
+            raise ValueError(
+                f"cell is {self.cell!r}; it must be one of {sorted(_CELLS)}"
+            )
+        if not 1 <= len(self.units) <= _MAX_LAYERS:
+            raise ValueError(f"units names {len(self.units)} layers")
+        if not all(1 <= n <= _MAX_UNITS for n in self.units):
+            raise ValueError(f"units {self.units} out of 1..{_MAX_UNITS}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout {self.dropout} is not in [0, 1)")
+        if not 0 <= self.attention_length <= _MAX_ATTENTION_LENGTH:
+            raise ValueError(f"attention_length is {self.attention_length}")
