@@ -1,0 +1,96 @@
+"""Packaging: one top-level package, with gin/ and datasets/ mapped into it."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).resolve().parent
+COMMANDS = ("prepare", "train", "evaluate", "export", "generate")
+
+
+def version() -> str:
+    """The version that the package states, read without importing it."""
+    text = (ROOT / "magenta_lite" / "__init__.py").read_text()
+    return re.search(r'^__version__ = "(.+)"$', text, re.MULTILINE).group(1)
+
+
+def mapped(package: str, folder: str) -> dict[str, str]:
+    """Every sub-folder of `folder` as a package below `package`."""
+    top = ROOT / folder
+    left_out = {"__pycache__", "dummy_data"}
+    folders = (
+        path.relative_to(top)
+        for path in sorted(top.rglob("*"))
+        if path.is_dir()
+    )
+    return {
+        ".".join([package, *path.parts]): str(Path(folder) / path)
+        for path in folders
+        if not left_out & set(path.parts)
+    }
+
+
+# gin/ and datasets/ have no __init__.py: with one, they would hide the PyPI
+# modules `gin` and `datasets` from everybody who runs in the checkout.
+PACKAGE_DIR = {
+    "magenta_lite.gin_configs": "gin",
+    **mapped("magenta_lite.gin_configs", "gin"),
+    **mapped("magenta_lite.datasets", "datasets"),
+}
+
+setup(
+    name="magenta_lite",
+    version=version(),
+    description="Symbolic-music models: train, share and play them",
+    long_description=(ROOT / "README.md").read_text(),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    keywords="music midi generation rnn tensorflow magenta",
+    packages=find_packages(include=["magenta_lite", "magenta_lite.*"])
+    + sorted(PACKAGE_DIR),
+    package_dir=PACKAGE_DIR,
+    package_data={"": ["*.gin", "*.md", "*.tsv", "*.txt", "*.bib"]},
+    entry_points={
+        "console_scripts": [
+            f"magenta_lite_{command} = magenta_lite.cli.{command}:console"
+            for command in COMMANDS
+        ]
+    },
+    # TensorFlow publishes no wheel for Python 3.14.
+    python_requires=">=3.11,<3.14",
+    install_requires=[
+        "absl-py>=2.1",
+        "gin-config>=0.5",
+        "keras>=3.12",
+        "matplotlib>=3.9",
+        "note-seq>=0.0.5",
+        "numpy>=1.26",
+        # 0.2.10 finds its SoundFont through pkg_resources, which is gone.
+        "pretty_midi>=0.2.11",
+        "protobuf>=5.28",
+        "rich>=13.7",
+        "safetensors>=0.5",
+        "soundfile>=0.12.1",
+        "symusic>=0.5.8",
+        # The first with wheels for Python 3.13.
+        "tensorflow>=2.20",
+        "tensorflow-datasets>=4.9.9",
+    ],
+    extras_require={
+        # The built-in corpus lies inside this package.
+        "corpus": ["music21>=9.3"],
+        "dev": [
+            "build>=1.2",
+            "dill>=0.3.9",  # tensorflow_datasets' test case imports it
+            "hypothesis>=6.100",
+            "mypy>=1.14",
+            "pytest>=8.3",
+            "pytest-xdist>=3.6",
+            "ruff>=0.9",
+            "setuptools>=65.5",
+            "wheel>=0.45",
+        ],
+    },
+    zip_safe=False,
+)
