@@ -61,6 +61,8 @@ setup(
     python_requires=">=3.11,<3.14",
     install_requires=[
         "absl-py>=2.1",
+        # note_seq imports pydub, which imports audioop, which 3.13 dropped.
+        'audioop-lts>=0.2.1; python_version >= "3.13"',
         "gin-config>=0.5",
         "keras>=3.12",
         "matplotlib>=3.9",
