@@ -1,0 +1,206 @@
+"""Random changes of training batches, in the graph.
+
+An augmentation is built by gin without a codec; `bind(codec)` returns a
+function `(events [batch, time], lengths [batch], seed [2]) -> (events,
+lengths)`, all int32, whose result depends on its arguments alone. Positions
+behind a row's length hold `codec.pad` before and after.
+
+What changes lengths draws one factor for the whole batch: rows of a batch have
+similar lengths, and a factor per row would fill the batch with padding.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+import gin
+from magenta_lite.codecs.base import Codec
+from magenta_lite.data import batching
+from magenta_lite.data.pipeline import AugmentFn
+from magenta_lite.errors import UserError
+
+
+@gin.register
+@dataclasses.dataclass(frozen=True)
+class RandomTranspose:
+    """Moves every row up or down, by one of the shifts that keep it in range.
+
+    Each row draws uniformly among the shifts under which none of its events
+    leaves the codec's range; if there is none, it stays as it is.
+
+    Attributes:
+      shifts: semitones to choose from; 0 should be one of them.
+    """
+
+    shifts: tuple[int, ...] = tuple(range(-5, 7))
+
+    def bind(self, codec: Codec) -> AugmentFn:
+        """Returns the augmentation for events of a codec."""
+        table = codec.transposition_table(tuple(self.shifts))
+        unchanged = np.arange(codec.num_events, dtype=np.int32)
+        # Where no shift fits, the last row is taken.
+        table = tf.constant(np.concatenate([table, unchanged[None]]))
+        leaves_range = tf.cast(table[:-1] < 0, tf.float32)
+
+        def transpose(
+            events: tf.Tensor, lengths: tf.Tensor, seed: tf.Tensor
+        ) -> tuple[tf.Tensor, tf.Tensor]:
+            present = _events_present(events, lengths, codec.num_events)
+            num_lost = tf.matmul(present, leaves_range, transpose_b=True)
+            shift = _choose(num_lost < 0.5, seed)  # [b]
+            shift = tf.reshape(shift, [-1] + [1] * (events.shape.rank - 1))
+            moved = tf.gather(
+                tf.reshape(table, [-1]), shift * codec.num_events + events
+            )
+            return batching.pad_rows(moved, lengths, codec.pad), lengths
+
+        return transpose
+
+
+@gin.register
+@dataclasses.dataclass(frozen=True)
+class RandomCrop:
+    """Keeps a stretch of every row.
+
+    A share of the length is drawn for the batch, uniform between
+    `min_fraction` and 1, and a place for each row. A row keeps its share
+    rounded up, and two events at least.
+
+    Attributes:
+      min_fraction: smallest share of a row that is kept, above 0.
+      probability: how often a batch is cropped at all.
+    """
+
+    min_fraction: float = 0.5
+    probability: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0 < self.min_fraction <= 1:
+            raise UserError(
+                "RandomCrop.min_fraction must be above 0 and at most 1, not "
+                f"{self.min_fraction}."
+            )
+
+    def bind(self, codec: Codec) -> AugmentFn:
+        """Returns the augmentation for events of a codec."""
+
+        def crop(
+            events: tf.Tensor, lengths: tf.Tensor, seed: tf.Tensor
+        ) -> tuple[tf.Tensor, tf.Tensor]:
+            draws = batching.uniform(batching.derive_seed(seed, 0), 2)
+            fraction = 1 - draws[0] * (1 - self.min_fraction)
+            fraction = tf.where(draws[1] < self.probability, fraction, 1.0)
+            kept = tf.math.ceil(tf.cast(lengths, tf.float32) * fraction)
+            kept = tf.maximum(tf.cast(kept, tf.int32), 2)
+            kept = tf.minimum(kept, lengths)  # [b]
+            places = batching.uniform(
+                batching.derive_seed(seed, 1), tf.size(lengths)
+            )
+            room = lengths - kept
+            starts = places * tf.cast(room + 1, tf.float32)
+            starts = tf.minimum(tf.cast(starts, tf.int32), room)
+            inside = tf.range(tf.reduce_max(kept))  # [t]
+            indices = starts[:, None] + inside
+            indices = tf.minimum(indices, tf.shape(events)[1] - 1)  # [b, t]
+            events = tf.gather(events, indices, batch_dims=1)
+            return batching.pad_rows(events, kept, codec.pad), kept
+
+        return crop
+
+
+@gin.register
+@dataclasses.dataclass(frozen=True)
+class RandomTimeStretch:
+    """Slows music down by a whole factor: every event is held longer.
+
+    For codecs whose events last one step each and that have an event for
+    "nothing new happens". A factor is drawn for the batch; rows that it would
+    make longer than `max_events` stay as they are.
+
+    Attributes:
+      factors: whole numbers to choose from, e.g. (1, 2).
+      max_events: longest row that is made.
+      hold_event: the event that prolongs the one before.
+    """
+
+    factors: tuple[int, ...] = (1, 2)
+    max_events: int = 512
+    hold_event: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.factors or any(f < 1 or f % 1 for f in self.factors):
+            raise UserError(
+                "RandomTimeStretch.factors must be whole numbers from 1, not "
+                f"{self.factors}."
+            )
+
+    def bind(self, codec: Codec) -> AugmentFn:
+        """Returns the augmentation for events of a codec.
+
+        Raises:
+          UserError: if its events do not last one step each.
+        """
+        if codec.event_shape or np.any(codec.steps_table() != 1):
+            raise UserError(
+                "RandomTimeStretch needs a codec whose events last one step; "
+                f"leave it out with {type(codec).__name__}."
+            )
+        factors = tf.constant(self.factors, tf.int32)
+
+        def stretch(
+            events: tf.Tensor, lengths: tf.Tensor, seed: tf.Tensor
+        ) -> tuple[tf.Tensor, tf.Tensor]:
+            draw = batching.uniform(seed, 1)[0] * len(self.factors)
+            factor = factors[tf.cast(draw, tf.int32)]
+            fits = lengths * factor <= self.max_events
+            factor = tf.where(fits, factor, 1)[:, None]  # [b, 1]
+            lengths *= factor[:, 0]
+            places = tf.range(tf.reduce_max(lengths))  # [t]
+            sources = tf.minimum(places // factor, tf.shape(events)[1] - 1)
+            held = tf.gather(events, sources, batch_dims=1)  # [b, t]
+            held = tf.where(places % factor == 0, held, self.hold_event)
+            return batching.pad_rows(held, lengths, codec.pad), lengths
+
+        return stretch
+
+
+def _events_present(
+    events: tf.Tensor, lengths: tf.Tensor, num_events: int
+) -> tf.Tensor:
+    """Which events each row holds: float32 `[batch, num_events]`, 0 or 1."""
+    # Padding becomes a copy of the row's first event, which adds nothing.
+    real = tf.sequence_mask(lengths, tf.shape(events)[1])  # [b, t]
+    extra_axes = [1] * (events.shape.rank - 2)
+    real = tf.reshape(real, tf.concat([tf.shape(real), extra_axes], 0))
+    events = tf.where(real, events, events[:, :1])
+    flat = tf.reshape(events, [tf.shape(events)[0], -1])
+    return tf.math.bincount(
+        flat,
+        minlength=num_events,
+        maxlength=num_events,
+        dtype=tf.float32,
+        axis=-1,
+        binary_output=True,
+    )
+
+
+def _choose(allowed: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """A random allowed column of each row; the number of columns if none.
+
+    Args:
+      allowed: bool `[rows, columns]`.
+      seed: int32 `[2]`.
+
+    Returns:
+      int32 `[rows]`.
+    """
+    counts = tf.reduce_sum(tf.cast(allowed, tf.int32), axis=1)  # [r]
+    draws = batching.uniform(seed, tf.size(counts))
+    rank = tf.cast(draws * tf.cast(counts, tf.float32), tf.int32)
+    rank = tf.minimum(rank, counts - 1)[:, None]
+    ranks = tf.cumsum(tf.cast(allowed, tf.int32), axis=1) - 1
+    chosen = tf.argmax(allowed & (ranks == rank), axis=1, output_type=tf.int32)
+    return tf.where(counts > 0, chosen, tf.shape(allowed)[1])

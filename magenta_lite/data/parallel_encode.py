@@ -1,0 +1,124 @@
+"""Serialized NoteSequences to events, in parallel processes, in order.
+
+Worker processes import this module: it must never import TensorFlow.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import functools
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from google.protobuf.message import DecodeError
+
+from magenta_lite.codecs.base import Codec
+from magenta_lite.data import worker_pool
+from magenta_lite.errors import UserError
+from magenta_lite.notes.proto import NoteSequence
+
+MIN_EVENTS = 2
+"""Shorter examples hold nothing to predict."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Encoded:
+    """What a codec made of one sequence.
+
+    Attributes:
+      examples: integer events `[time, *event_shape]` of each usable part.
+      rejects: number of parts left out, by reason.
+    """
+
+    examples: list[np.ndarray]
+    rejects: collections.Counter
+
+
+def event_dtype(num_events: int) -> np.dtype:
+    """The smallest little-endian integer that holds every event."""
+    for name in ("<u1", "<u2"):
+        if num_events - 1 <= np.iinfo(name).max:
+            return np.dtype(name)
+    return np.dtype("<i4")
+
+
+def encode_sequence(codec: Codec, serialized: bytes) -> Encoded:
+    """Encodes a serialized NoteSequence; counts what cannot be used.
+
+    Args:
+      codec: what makes events of it.
+      serialized: a NoteSequence.
+
+    Raises:
+      ValueError: if the codec breaks its word on the range or the shape of
+        its events.
+    """
+    try:
+        sequence = NoteSequence.FromString(serialized)
+    except DecodeError:
+        return _rejected("damaged_record")
+    try:
+        extraction = codec.extract(sequence)
+    except UserError as error:
+        reasons = getattr(error, "rejects", None)
+        reason = getattr(error, "reason", type(error).__name__)
+        return Encoded([], collections.Counter(reasons or [reason]))
+    rejects = collections.Counter(extraction.rejects)
+    examples = [_checked(codec, e) for e in extraction.events if _is_long(e)]
+    if num_short := len(extraction.events) - len(examples):
+        rejects["fewer_than_two_events"] += num_short
+    if not examples and not rejects:
+        rejects["nothing_found"] += 1
+    return Encoded(examples, rejects)
+
+
+def encode_in_order(
+    codec: Codec, sequences: Iterable[bytes], num_workers: int
+) -> Iterator[Encoded]:
+    """Encodes a stream of sequences; results are in the stream's order.
+
+    A sequence that kills its worker or takes minutes counts as a reject.
+
+    Args:
+      codec: what makes events of them; is pickled into the workers.
+      sequences: serialized NoteSequences, read only a little ahead.
+      num_workers: processes; with 1 everything happens in this one.
+
+    Raises:
+      RuntimeError: if the codec fails in a way that is not a `UserError`.
+    """
+    encode = functools.partial(encode_sequence, codec)
+    if num_workers <= 1:
+        yield from map(encode, sequences)
+        return
+    for result in worker_pool.map_in_processes(encode, sequences, num_workers):
+        if not isinstance(result, worker_pool.Failure):
+            yield result
+        elif result.reason == "reader_error":
+            # A bug in the codec; hiding it among the rejects helps nobody.
+            raise RuntimeError(f"{type(codec).__name__}: {result.message}")
+        else:
+            yield _rejected(result.reason)
+
+
+def _rejected(reason: str) -> Encoded:
+    return Encoded([], collections.Counter([reason]))
+
+
+def _is_long(events: np.ndarray) -> bool:
+    return len(events) >= MIN_EVENTS
+
+
+def _checked(codec: Codec, events: np.ndarray) -> np.ndarray:
+    """The events in the cache's dtype, if they are what the codec says."""
+    events = np.asarray(events)
+    low, high = events.min(), events.max()
+    in_range = low >= 0 and high < codec.num_events
+    if not in_range or events.shape[1:] != codec.event_shape:
+        raise ValueError(
+            f"{type(codec).__name__} made events {events.shape} in "
+            f"[{low}, {high}], but says [time, *{codec.event_shape}] in "
+            f"[0, {codec.num_events})."
+        )
+    return events.astype(event_dtype(codec.num_events))
