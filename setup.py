@@ -75,6 +75,8 @@ setup(
         "safetensors>=0.5",
         "soundfile>=0.12.1",
         "symusic>=0.5.8",
+        # tf.summary writes text and pictures through it alone.
+        "tensorboard>=2.20",
         # The first with wheels for Python 3.13.
         "tensorflow>=2.20",
         "tensorflow-datasets>=4.9.9",
