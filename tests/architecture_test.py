@@ -19,8 +19,9 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "magenta_lite"
 
-# What every part may import: errors, places on disk, names of batch keys.
-GROUND = {"errors", "paths", "batch"}
+# What every part may import: the bare package (for its version), errors,
+# places on disk, names of batch keys.
+GROUND = {"", "errors", "paths", "batch"}
 
 _LEFT = {"notes", "codecs", "data"}
 _RIGHT = {"encodings", "layers", "models", "bundles"}
@@ -34,9 +35,10 @@ MAY_IMPORT = {
     "layers": set(),
     "codecs": {"notes"},
     "models": {"encodings", "layers"},
-    "data": {"codecs", "notes"},
+    # `datasets` are the plug-ins of `data`: it runs them, they build upon it.
+    "data": {"codecs", "notes", "datasets"},
     "datasets": {"data", "notes"},
-    "bundles": {"codecs", "encodings", "models"},
+    "bundles": {"notes", "codecs", "encodings", "models"},
     "training": _LEFT | _RIGHT,
     "generation": {"notes", "codecs"} | _RIGHT,
     "evaluation": _LEFT | _RIGHT,
