@@ -70,7 +70,8 @@ setup(
         "numpy>=1.26",
         # 0.2.10 finds its SoundFont through pkg_resources, which is gone.
         "pretty_midi>=0.2.11",
-        "protobuf>=5.28",
+        # What tensorflow-metadata was generated for; it does not say so.
+        "protobuf>=6.31.1",
         "rich>=13.7",
         "safetensors>=0.5",
         "soundfile>=0.12.1",
@@ -90,7 +91,7 @@ setup(
             "hypothesis>=6.100",
             "mypy>=1.14",
             "pytest>=8.3",
-            "pytest-xdist>=3.6",
+            "pytest-xdist>=3.6.1",
             "ruff>=0.9",
             "setuptools>=65.5",
             "wheel>=0.45",
