@@ -1,0 +1,162 @@
+"""Pieces on their way from the readers to a dataset's splits, kept on disk."""
+
+from __future__ import annotations
+
+import collections
+import csv
+import hashlib
+import json
+import pathlib
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+from magenta_lite.data.pieces import (
+    SPLITS,
+    TEST,
+    TRAIN,
+    VALIDATION,
+    Piece,
+    Reject,
+    group_position,
+    split_of,
+)
+from magenta_lite.data.preparation_report import (
+    PreparationReport,
+    SplitReport,
+)
+
+REJECTS_NAME = "rejects.csv"
+
+_NUM_FEW_GROUPS = 1000
+"""Up to here group names are remembered, to fill splits that stay empty."""
+
+
+class Staging:
+    """Pieces in a nameless file, rejects in a CSV; little of them in memory.
+
+    `add` everything, then call `finish`, then read. The nameless file goes away
+    with this object, or with the process if that is killed.
+
+    Args:
+      folder: where both files lie.
+    """
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self._pieces_file = tempfile.TemporaryFile(dir=folder)
+        self._rejects_file = (folder / REJECTS_NAME).open(
+            "w", newline="", encoding="utf-8"
+        )
+        self._csv = csv.writer(self._rejects_file, lineterminator="\n")
+        self._csv.writerow(["id", "reason", "message"])
+        self._groups_of_split = {split: set() for split in SPLITS}
+        self._moved: dict[str, str] = {}
+        self.first_reject: Reject | None = None
+        self.rejects: collections.Counter = collections.Counter()
+        self.num_pieces = 0
+
+    def add(self, result: Piece | Reject) -> None:
+        """Writes one piece, or one row of the CSV."""
+        if isinstance(result, Reject):
+            message = " ".join(result.message.split())
+            self._csv.writerow([result.id, result.reason, message])
+            self.rejects[result.reason] += 1
+            self.first_reject = self.first_reject or result
+            return
+        header = {
+            "id": result.id,
+            "group": result.group,
+            "metadata": result.metadata,
+            "num_notes": result.num_notes,
+            "seconds": result.seconds,
+            "size": len(result.sequence),
+        }
+        self._pieces_file.write(json.dumps(header).encode() + b"\n")
+        self._pieces_file.write(result.sequence)
+        self.num_pieces += 1
+        groups = self._groups_of_split[split_of(result.group)]
+        if len(groups) <= _NUM_FEW_GROUPS:
+            groups.add(result.group)
+
+    def finish(self) -> None:
+        """Closes the CSV and settles the splits."""
+        self._rejects_file.close()
+        self._pieces_file.flush()
+        self._balance()
+
+    def _balance(self) -> None:
+        """Moves one group into each split that chance left empty.
+
+        Happens with some tens of groups or less: training goes first, then
+        validation, then test, as far as there are groups to share out. The
+        group moved is the one whose position lies nearest the empty split, so
+        this, too, depends on the corpus alone.
+        """
+        groups_of = self._groups_of_split
+        num_groups = sum(map(len, groups_of.values()))
+        wanted = SPLITS[: min(num_groups, len(SPLITS))]
+        for split, nearest in (
+            (TRAIN, min),
+            (VALIDATION, max),
+            (TEST, max),
+        ):
+            if split not in wanted or groups_of[split]:
+                continue
+            donor = max(SPLITS, key=lambda name: len(groups_of[name]))
+            if split == TRAIN or len(groups_of[donor]) > 1:
+                group = nearest(
+                    groups_of[donor], key=lambda g: (group_position(g), g)
+                )
+                groups_of[donor].remove(group)
+                groups_of[split].add(group)
+                self._moved[group] = split
+
+    def split_of(self, group: str) -> str:
+        """The split of a group; valid after `finish`."""
+        return self._moved.get(group) or split_of(group)
+
+    def pieces(self, split: str) -> Iterator[Piece]:
+        """The pieces of one split, in the order in which they were added."""
+        file = self._pieces_file
+        position = 0
+        while True:
+            file.seek(position)  # Somebody else may have read in between.
+            line = file.readline()
+            if not line:
+                return
+            header = json.loads(line)
+            size = header.pop("size")
+            position += len(line) + size
+            if self.split_of(header["group"]) == split:
+                yield Piece(sequence=file.read(size), **header)
+
+    def report(self, **fields: Any) -> PreparationReport:
+        """Counts over all pieces and rejects.
+
+        Args:
+          **fields: the other fields of a `PreparationReport`.
+        """
+        return PreparationReport(
+            splits={
+                split: _split_report(self.pieces(split))
+                for split in SPLITS
+                if self._groups_of_split[split]
+            },
+            rejects=dict(
+                sorted(self.rejects.items(), key=lambda item: (-item[1], item))
+            ),
+            **fields,
+        )
+
+
+def _split_report(pieces: Iterator[Piece]) -> SplitReport:
+    digest = hashlib.sha256()
+    num_sequences = num_notes = 0
+    seconds = 0.0
+    for piece in pieces:
+        num_sequences += 1
+        num_notes += piece.num_notes
+        seconds += piece.seconds
+        digest.update(json.dumps([piece.id, piece.metadata]).encode())
+        digest.update(hashlib.sha256(piece.sequence).digest())
+    return SplitReport(num_sequences, num_notes, seconds, digest.hexdigest())
