@@ -44,7 +44,7 @@ $(INSTALLED): setup.py
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 to 3.13 with the" \
 	  "module venv on PATH; name one: make PYTHON=/path/to/python3.12" >&2; \
 	  exit 1; }
-	$(PYTHON) -m venv --clear $(VENV)
+	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	@echo "Installing magenta_lite and what it needs; some minutes, once."
 	$(BIN)/python -m pip install --quiet --progress-bar=on --editable ".[corpus,dev]"
