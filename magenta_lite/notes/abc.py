@@ -21,11 +21,21 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from magenta_lite.notes.errors import NotesError
-from magenta_lite.notes.midi import MAX_FILE_BYTES, read_bytes, read_midi
+from magenta_lite.notes.midi import (
+    MAX_FILE_BYTES,
+    from_score,
+    parse_score,
+    read_bytes,
+)
 from magenta_lite.notes.proto import NoteSequence
+
+if TYPE_CHECKING:
+    import symusic.core
 
 MAX_TUNE_CHARS = 200_000
 """Longer tunes are refused."""
@@ -178,7 +188,9 @@ def _to_sequence(number: int, head: str, body: str) -> NoteSequence:
         raise NotesError(
             "broken_abc", f"is not ABC notation: {problems or 'no notes'}."
         )
-    sequence = read_midi(data)
+    score = parse_score(data, "abc2midi's output")
+    _undo_delay(score)
+    sequence = from_score(score)
     if not sequence.notes:
         raise NotesError("no_notes", "holds no notes.")
     return sequence
@@ -231,6 +243,24 @@ def _run_abc2midi(text: str) -> tuple[bytes, str]:
     messages = done.stdout.decode("latin-1").split("\n")
     problems = [line for line in messages if line.startswith("Error")]
     return data, problems[0] if problems else ""
+
+
+def _undo_delay(score: symusic.core.ScoreTick) -> None:
+    """Takes back the one tick by which abc2midi delays notes and tempos."""
+    import symusic
+
+    for tempo in score.tempos:
+        tempo.time = max(tempo.time - 1, 0)
+    for track in score.tracks:
+        notes = track.notes.numpy()
+        early = np.maximum(notes["time"] - 1, 0).astype(np.int32)
+        track.notes = symusic.Note.from_numpy(
+            early,
+            notes["time"] + notes["duration"] - early,
+            notes["pitch"],
+            notes["velocity"],
+            ttype="tick",
+        )
 
 
 @functools.cache

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -28,7 +29,18 @@ from magenta_lite.notes.midi_writer import write_midi
 from magenta_lite.notes.proto import NoteSequence
 from magenta_lite.notes.tempo_map import TempoMap
 
-__all__ = ["MAX_FILE_BYTES", "MAX_NOTES", "read_midi", "write_midi"]
+if TYPE_CHECKING:
+    import symusic.core
+
+__all__ = [
+    "MAX_FILE_BYTES",
+    "MAX_NOTES",
+    "from_score",
+    "parse_score",
+    "read_bytes",
+    "read_midi",
+    "write_midi",
+]
 
 MAX_FILE_BYTES = 32 * 2**20
 """Larger files are refused unread."""
@@ -65,8 +77,32 @@ def read_midi(
         data = read_bytes(name, max_file_bytes)
     if len(data) > max_file_bytes:
         raise _too_large(name, len(data), max_file_bytes)
+    return from_score(parse_score(data, name, max_notes), name)
+
+
+def parse_score(
+    data: bytes, name: str = "MIDI data", max_notes: int = MAX_NOTES
+) -> symusic.core.ScoreTick:
+    """The content of a MIDI file as symusic sees it, times in ticks.
+
+    Args:
+      data: what is in the file.
+      name: what errors call it.
+      max_notes: files with more notes are refused.
+
+    Raises:
+      NotesError: if it is not a sound MIDI file.
+    """
+    # Imported here: it takes 0.1 s that commands' --help should not pay.
+    from symusic import Score
+
     _check_header(data, name)
-    score = _parse(data, name)
+    try:
+        score = Score.from_midi(data, ttype="tick")
+    except (RuntimeError, ValueError, IndexError, MemoryError) as error:
+        raise NotesError(
+            "broken_midi", f"{name}: is a broken MIDI file: {error}."
+        ) from error
     num_notes = sum(len(track.notes) for track in score.tracks)
     if num_notes > max_notes:
         raise NotesError(
@@ -74,6 +110,21 @@ def read_midi(
             f"{name}: has {num_notes} notes, more than {max_notes}; leave it "
             "out or split it.",
         )
+    return score
+
+
+def from_score(
+    score: symusic.core.ScoreTick, name: str = "MIDI data"
+) -> NoteSequence:
+    """A NoteSequence of a symusic score in ticks.
+
+    Args:
+      score: what `parse_score` gave.
+      name: what errors call it.
+
+    Raises:
+      NotesError: if its times or tempos are out of range.
+    """
     try:
         return _to_sequence(score)
     except (ValueError, OverflowError) as error:
@@ -138,19 +189,7 @@ def _check_header(data: bytes, name: str) -> None:
             raise NotesError("broken_midi", f"{name}: is cut off.")
 
 
-def _parse(data: bytes, name: str) -> object:
-    # Imported here: it takes 0.1 s that commands' --help should not pay.
-    from symusic import Score
-
-    try:
-        return Score.from_midi(data, ttype="tick")
-    except (RuntimeError, ValueError, IndexError, MemoryError) as error:
-        raise NotesError(
-            "broken_midi", f"{name}: is a broken MIDI file: {error}."
-        ) from error
-
-
-def _to_sequence(score: object) -> NoteSequence:
+def _to_sequence(score: symusic.core.ScoreTick) -> NoteSequence:
     sequence = NoteSequence(ticks_per_quarter=score.ticks_per_quarter)
     source = sequence.source_info
     source.parser = source.PRETTY_MIDI
@@ -169,7 +208,7 @@ def _to_sequence(score: object) -> NoteSequence:
     return sequence
 
 
-def _tempo_map(score: object) -> TempoMap:
+def _tempo_map(score: symusic.core.ScoreTick) -> TempoMap:
     tempos = score.tempos.numpy()
     if (tempos["mspq"] <= 0).any():
         raise ValueError("a tempo of 0 microseconds per quarter")
@@ -179,7 +218,7 @@ def _tempo_map(score: object) -> TempoMap:
 
 
 def _add_signatures(
-    sequence: NoteSequence, score: object, tempo_map: TempoMap
+    sequence: NoteSequence, score: symusic.core.ScoreTick, tempo_map: TempoMap
 ) -> None:
     meters = score.time_signatures.numpy()
     meter_rows = zip(
@@ -238,7 +277,7 @@ def _sounding_notes(notes: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 def _add_track(
     sequence: NoteSequence,
     number: int,
-    track: object,
+    track: symusic.core.TrackTick,
     notes: dict[str, np.ndarray],
     tempo_map: TempoMap,
 ) -> None:

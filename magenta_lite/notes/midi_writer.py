@@ -8,6 +8,7 @@ microseconds per quarter), so that times stay within half a tick.
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from magenta_lite.notes.tempo_map import (
     DEFAULT_MICROSECONDS_PER_QUARTER,
     TempoMap,
 )
+
+if TYPE_CHECKING:
+    import symusic.core
 
 DEFAULT_TICKS_PER_QUARTER = 220
 """note_seq's resolution, for sequences that name none."""
@@ -44,7 +48,7 @@ def write_midi(sequence: NoteSequence, path: str | os.PathLike) -> None:
         temporary.write_bytes(data)
 
 
-def to_score(sequence: NoteSequence) -> object:
+def to_score(sequence: NoteSequence) -> symusic.core.ScoreTick:
     """A `symusic.Score` in ticks of a sequence.
 
     Raises:
@@ -146,7 +150,7 @@ def _instruments(sequence: NoteSequence) -> dict[tuple, dict]:
     return dict(sorted(found.items()))
 
 
-def _track(events: dict, tempo_map: TempoMap) -> object:
+def _track(events: dict, tempo_map: TempoMap) -> symusic.core.TrackTick:
     import symusic
 
     _check(0 <= events["program"] < 128, "a program", events["program"])
