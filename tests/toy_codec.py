@@ -61,6 +61,29 @@ class LongEventsCodec(ToyCodec):
         return np.arange(self.num_events, dtype=np.int32)
 
 
+@dataclasses.dataclass(frozen=True)
+class PairCodec(ToyCodec):
+    """Events are vectors (event, event)."""
+
+    @property
+    def event_shape(self):
+        return (2,)
+
+    def extract(self, sequence):
+        found = super().extract(sequence)
+        pairs = [np.stack([e, e], axis=1) for e in found.events]
+        return Extraction(pairs, found.rejects)
+
+
+@dataclasses.dataclass(frozen=True)
+class BrokenCodec(ToyCodec):
+    """Makes events that it does not have."""
+
+    def extract(self, sequence):
+        found = super().extract(sequence)
+        return Extraction([e + 100 for e in found.events], found.rejects)
+
+
 def sequence_of(notes):
     """A NoteSequence of (pitch, holds) pairs."""
     sequence = NoteSequence()
@@ -96,10 +119,7 @@ def dataset_of_lengths(lengths, pitches=9):
     """One example of each length; example i starts with pitch i % pitches."""
     return ToyDataset(
         [
-            sequence_of(
-                [(i % pitches, 0)]
-                + [((i + t) % pitches, 0) for t in range(1, length)]
-            )
+            sequence_of([((i + t) % pitches, 0) for t in range(length)])
             for i, length in enumerate(lengths)
         ],
         fingerprint=str(lengths),

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import dataclasses
 
+import gin
 import numpy as np
 import tensorflow as tf
 
-import gin
 from magenta_lite.codecs.base import Codec
 from magenta_lite.data import batching
 from magenta_lite.data.pipeline import AugmentFn
@@ -172,9 +172,7 @@ def _events_present(
 ) -> tf.Tensor:
     """Which events each row holds: float32 `[batch, num_events]`, 0 or 1."""
     # Padding becomes a copy of the row's first event, which adds nothing.
-    real = tf.sequence_mask(lengths, tf.shape(events)[1])  # [b, t]
-    extra_axes = [1] * (events.shape.rank - 2)
-    real = tf.reshape(real, tf.concat([tf.shape(real), extra_axes], 0))
+    real = batching.real_positions(events, lengths)
     events = tf.where(real, events, events[:, :1])
     flat = tf.reshape(events, [tf.shape(events)[0], -1])
     return tf.math.bincount(

@@ -140,12 +140,25 @@ def gather_rows(
     return pad_rows(rows, lengths, pad)
 
 
+def real_positions(events: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+    """Which positions lie within their rows.
+
+    Args:
+      events: `[b, t, *event_shape]`.
+      lengths: int32 `[b]`.
+
+    Returns:
+      bool `[b, t]`, with an axis of size 1 for each of `event_shape`.
+    """
+    real = tf.sequence_mask(lengths, tf.shape(events)[1])  # [b, t]
+    for _ in range(events.shape.rank - 2):
+        real = real[..., None]
+    return real
+
+
 def pad_rows(events: tf.Tensor, lengths: tf.Tensor, pad: int) -> tf.Tensor:
     """Writes `pad` behind the end of every row `[b, t, *event_shape]`."""
-    real = tf.sequence_mask(lengths, tf.shape(events)[1])  # [b, t]
-    extra_axes = [1] * (events.shape.rank - 2)
-    real = tf.reshape(real, tf.concat([tf.shape(real), extra_axes], 0))
-    return tf.where(real, events, pad)
+    return tf.where(real_positions(events, lengths), events, pad)
 
 
 def fill_up(

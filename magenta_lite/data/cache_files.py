@@ -161,6 +161,12 @@ def _crc32(path: pathlib.Path) -> int:
 class CacheWriter:
     """Writes examples into a folder, shard by shard.
 
+    Args:
+      folder: an empty folder.
+      dtype: type of the integers on disk.
+      event_shape: shape of one event.
+      max_shard_values: integers in a shard; a longer example gets its own.
+
     Attributes:
       num_examples: how many were written.
     """
@@ -170,7 +176,7 @@ class CacheWriter:
         folder: pathlib.Path,
         dtype: np.dtype,
         event_shape: tuple[int, ...],
-        max_shard_values: int = MAX_SHARD_VALUES,
+        max_shard_values: int,
     ) -> None:
         self.num_examples = 0
         self._folder = folder

@@ -106,7 +106,9 @@ def _encode(
 ) -> None:
     """Encodes a whole split into the files of a cache."""
     dtype = parallel_encode.event_dtype(codec.num_events)
-    writer = cache_files.CacheWriter(folder, dtype, codec.event_shape)
+    writer = cache_files.CacheWriter(
+        folder, dtype, codec.event_shape, cache_files.MAX_SHARD_VALUES
+    )
     rejects: collections.Counter = collections.Counter()
     num_sequences = 0
     serialized = (record for _, record in dataset.sequences(split))
@@ -189,11 +191,11 @@ def _folder_name(dataset: Dataset, split: str, identity: dict[str, Any]) -> str:
 @contextlib.contextmanager
 def _scratch_folder(path: pathlib.Path) -> Iterator[pathlib.Path]:
     """An empty folder beside `path`, gone at the end if it is still there."""
-    prefix = f"{path.name}.building-{socket.gethostname()}-"
-    for leftover in path.parent.glob(f"{prefix}*"):
-        if not _is_running(leftover.name.removeprefix(prefix)):
+    mark = f".building-{socket.gethostname()}-"
+    for leftover in path.parent.glob(f"*{mark}*"):
+        if not _is_running(leftover.name.rpartition("-")[2]):
             shutil.rmtree(leftover, ignore_errors=True)
-    scratch = path.with_name(f"{prefix}{os.getpid()}")
+    scratch = path.with_name(f"{path.name}{mark}{os.getpid()}")
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir()
     try:
