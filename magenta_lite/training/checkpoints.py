@@ -12,6 +12,7 @@ from magenta_lite.errors import UserError
 from magenta_lite.models.base import Model
 from magenta_lite.training.early_stopping import EarlyStopping
 from magenta_lite.training.run_dir import RunDir
+from magenta_lite.training.variables import Variables, restore
 
 
 class Checkpoints:
@@ -39,8 +40,8 @@ class Checkpoints:
         self._step = tf.Variable(0, dtype=tf.int64)
         self._latest = tf.train.CheckpointManager(
             tf.train.Checkpoint(
-                model=model,
-                optimizer=optimizer,
+                model=Variables(model.variables),
+                optimizer=Variables(optimizer.variables),
                 stopping=stopping,
                 step=self._step,
             ),
@@ -48,7 +49,9 @@ class Checkpoints:
             max_to_keep=max_to_keep,
         )
         self._best = tf.train.CheckpointManager(
-            tf.train.Checkpoint(model=model, step=self._step),
+            tf.train.Checkpoint(
+                model=Variables(model.variables), step=self._step
+            ),
             str(run.checkpoint_dir("best")),
             max_to_keep=1,
         )
@@ -62,16 +65,7 @@ class Checkpoints:
         prefix = self._latest.latest_checkpoint
         if not prefix:
             return 0
-        try:
-            status = self._latest.checkpoint.restore(prefix)
-            status.assert_existing_objects_matched()
-        except (tf.errors.OpError, AssertionError, ValueError) as error:
-            first_line = next(iter(str(error).splitlines()), "")
-            raise UserError(
-                f"checkpoint {prefix} cannot be read ({first_line[:120]}); "
-                "remove its files to go on from the one before, or start in "
-                "a new --run_dir."
-            ) from error
+        restore(self._latest.checkpoint, prefix)
         return int(self._step)
 
     def save_latest(self, step: int) -> None:

@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Literal
 
+import gin
 import keras
 import numpy as np
 import tensorflow as tf
 
-import gin
 from magenta_lite.errors import UserError
 from magenta_lite.models.base import Model
 from magenta_lite.models.metrics import summarise

@@ -6,9 +6,8 @@ scope) and, for a schedule, `Adam.learning_rate = @ExponentialDecay()`. With
 both add epsilon to the root of the uncorrected second moment.
 """
 
-import keras
-
 import gin
+import keras
 
 for _optimizer in (
     keras.optimizers.Adam,

@@ -15,6 +15,7 @@ from magenta_lite.codecs.base import Codec
 from magenta_lite.encodings.base import Encoding
 from magenta_lite.errors import UserError
 from magenta_lite.models.base import Model
+from magenta_lite.training.variables import Variables, restore
 
 FORMAT = 1
 """Version of the layout; a run of a newer one is refused."""
@@ -74,15 +75,25 @@ class RunDir:
         Raises:
           RunError: if the folder holds other files.
         """
+        self.check_empty()
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_text(self.config_file, config_text)
+        text = json.dumps({"format": FORMAT, **manifest}, indent=2)
+        write_text(self.manifest_file, text + "\n")
+
+    def check_empty(self) -> None:
+        """Makes sure that a new run would not mix with other files.
+
+        Raises:
+          RunError: if the folder holds something.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise RunError(f"{self.path} is a file; choose another --run_dir.")
         if self.path.is_dir() and any(self.path.iterdir()):
             raise RunError(
                 f"{self.path} holds files but no run; choose an empty or a "
                 "new --run_dir."
             )
-        self.path.mkdir(parents=True, exist_ok=True)
-        write_text(self.config_file, config_text)
-        text = json.dumps({"format": FORMAT, **manifest}, indent=2)
-        write_text(self.manifest_file, text + "\n")
 
     def manifest(self) -> dict[str, Any]:
         """What `create` wrote.
@@ -177,7 +188,8 @@ def load_run(
         to "latest" before the first evaluation.
 
     Raises:
-      RunError: if the folder holds no run, no checkpoint or damaged ones.
+      RunError: if the folder holds no run or no checkpoint.
+      UserError: if a file is damaged or describes what we do not know.
     """
     run = RunDir(Path(run_dir))
     manifest = run.manifest()
@@ -208,15 +220,8 @@ def _find_checkpoint(run: RunDir, kind: Literal["best", "latest"]) -> str:
 
 def _restore_weights(model: Model, prefix: str) -> int:
     step = tf.Variable(0, dtype=tf.int64)
-    try:
-        status = tf.train.Checkpoint(model=model, step=step).restore(prefix)
-        status.assert_existing_objects_matched().expect_partial()
-    except (tf.errors.OpError, AssertionError, ValueError) as error:
-        first_line = next(iter(str(error).splitlines()), "")
-        raise RunError(
-            f"checkpoint {prefix} cannot be read ({first_line[:120]}); "
-            "restore it from a copy or train again."
-        ) from error
+    weights = Variables(model.variables)
+    restore(tf.train.Checkpoint(model=weights, step=step), prefix)
     return int(step)
 
 

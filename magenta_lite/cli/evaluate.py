@@ -1,0 +1,221 @@
+r"""Measures a run or a bundle on a split of a dataset.
+
+  bin/evaluate.py --run_dir=runs/basic --split=test
+  bin/evaluate.py --bundle_file=basic.mag --dataset=my_music
+
+Prints the model's metrics beside those of plain statistics of the training
+split (how often each event occurs, alone and after each other event).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from absl import flags
+
+from magenta_lite.cli import app
+from magenta_lite.errors import UserError
+
+if TYPE_CHECKING:
+    from magenta_lite.codecs.base import Codec
+    from magenta_lite.models.base import Model
+
+
+def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
+    """Defines this command's flags; commands share names, so not at import."""
+    flags.DEFINE_string(
+        "run_dir", None, "A run of bin/train.py.", flag_values=flag_values
+    )
+    flags.DEFINE_enum(
+        "checkpoint",
+        "best",
+        ("best", "latest"),
+        "Which weights of the run: those with the lowest validation loss, or "
+        "the last ones.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_string(
+        "bundle_file",
+        None,
+        "A bundle (.mag), instead of --run_dir.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_string(
+        "dataset",
+        None,
+        "A prepared dataset, or `synthetic`; the run's own if not set.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_string(
+        "split",
+        "validation",
+        "Which split of the dataset.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_string(
+        "data_dir",
+        None,
+        "Where datasets are kept; ~/magenta_lite_data if not set.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_boolean(
+        "baselines",
+        True,
+        "Whether to measure unigrams and bigrams of the training split, too.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer(
+        "batch_size",
+        64,
+        "Rows of a batch; changes memory and speed, not the metrics.",
+        lower_bound=1,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_string(
+        "output_json",
+        None,
+        "Where to write the result as JSON.",
+        flag_values=flag_values,
+    )
+
+
+def main(argv: list[str], flag_values: flags.FlagValues = flags.FLAGS) -> int:
+    """Evaluates and prints."""
+    del argv
+    if bool(flag_values.run_dir) == bool(flag_values.bundle_file):
+        raise UserError("give either --run_dir or --bundle_file.")
+    model, codec, about = _load(flag_values)
+    name = flag_values.dataset or about.pop("dataset", None)
+    if not name:
+        raise UserError("give --dataset: what to evaluate the bundle on.")
+    result = about | evaluate(
+        model,
+        codec,
+        name,
+        flag_values.split,
+        flag_values.data_dir,
+        flag_values.batch_size,
+        flag_values.baselines,
+    )
+    print(format_result(result))
+    if flag_values.output_json:
+        from magenta_lite.training.run_dir import write_text
+
+        path = Path(flag_values.output_json).expanduser()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, json.dumps(result, indent=2) + "\n")
+    return 0
+
+
+def console() -> None:
+    """The entry point of `magenta_lite_evaluate`."""
+    define_flags()
+    app.run(main)
+
+
+def _load(
+    flag_values: flags.FlagValues,
+) -> tuple[Model, Codec, dict[str, Any]]:
+    if flag_values.bundle_file:
+        from magenta_lite.bundles.bundle import read_bundle
+
+        bundle = read_bundle(flag_values.bundle_file)
+        about = {"id": bundle.id, "bundle_file": flag_values.bundle_file}
+        return bundle.model, bundle.codec, about
+    from magenta_lite.training.run_dir import load_run
+
+    run = load_run(
+        Path(flag_values.run_dir).expanduser(), flag_values.checkpoint
+    )
+    about = {
+        "id": run.recipe,
+        "run_dir": flag_values.run_dir,
+        "step": run.step,
+        "dataset": run.manifest["dataset"]["name"],
+    }
+    return run.model, run.codec, about
+
+
+def evaluate(
+    model: Model,
+    codec: Codec,
+    dataset_name: str,
+    split: str = "validation",
+    data_dir: str | None = None,
+    batch_size: int = 64,
+    with_baselines: bool = True,
+) -> dict[str, Any]:
+    """Measures a model on a split of a dataset.
+
+    Args:
+      model: any model.
+      codec: the codec that it was trained with.
+      dataset_name: see `open_dataset`.
+      split: one of the dataset's splits.
+      data_dir: where datasets lie; None is the default place.
+      batch_size: rows of a batch.
+      with_baselines: whether to measure n-grams of the training split, too.
+
+    Returns:
+      JSON values: dataset, split, `num_examples`, `num_events`, `rejects`,
+      `metrics` and `baselines`, both by name.
+
+    Raises:
+      UserError: if the dataset or the split is not there or gives no example.
+    """
+    from magenta_lite.cli.open_dataset import cache_dir, open_dataset
+    from magenta_lite.data import event_cache, pipeline
+    from magenta_lite.evaluation import baselines
+    from magenta_lite.evaluation.model_evaluation import evaluate_model
+
+    dataset = open_dataset(dataset_name, data_dir)
+    if split not in dataset.splits:
+        raise UserError(
+            f"dataset {dataset.name!r} has no split {split!r}; choose from "
+            f"{', '.join(dataset.splits)}."
+        )
+
+    def cache_of(name: str) -> event_cache.EventCache:
+        return event_cache.build_event_cache(
+            dataset, name, codec, cache_dir(data_dir)
+        )
+
+    cache = cache_of(split)
+    result = {
+        "dataset": dataset.name,
+        "split": split,
+        "num_examples": cache.num_examples,
+        "num_events": cache.total_events,
+        "rejects": dict(cache.rejects),
+        "metrics": evaluate_model(
+            model, pipeline.eval_batches(cache, codec, batch_size)
+        ),
+        "baselines": {},
+    }
+    # N-grams count plain events; a codec of vectors has none.
+    if with_baselines and "train" in dataset.splits and not codec.event_shape:
+        scores = baselines.score_baselines(
+            cache_of("train"), cache, codec.num_events
+        )
+        result["baselines"] = {
+            name: {"loss": score.nats_per_event, "perplexity": score.perplexity}
+            for name, score in scores.items()
+        }
+    return result
+
+
+def format_result(result: dict[str, Any]) -> str:
+    """A result as a few lines for people."""
+    head = (
+        f"{result['id']} on {result['dataset']}/{result['split']}: "
+        f"{result['num_examples']:,} examples, {result['num_events']:,} events"
+    )
+    rows = [f"  {n:<20}{v:10.4f}" for n, v in result["metrics"].items()]
+    losses = {"model": result["metrics"]["loss"]} | {
+        name: score["loss"] for name, score in result["baselines"].items()
+    }
+    compared = ", ".join(f"{n} {loss:.4f}" for n, loss in losses.items())
+    last = f"{result['split']} loss (nats an event): {compared}"
+    return "\n".join([head, *rows, last])

@@ -1,0 +1,183 @@
+r"""Trains a model from a recipe; run it again to go on where it stopped.
+
+  bin/train.py --gin_file=recipes/melody_rnn/basic_rnn.gin --run_dir=runs/basic
+
+Recipes lie in gin/recipes. Later files win, then parameters:
+
+  bin/train.py --gin_file=recipes/melody_rnn/lookback_rnn.gin \
+    --gin_param="BATCH_SIZE=64" --gin_param="LEARNING_RATE=5e-4" \
+    --dataset=my_music --run_dir=runs/lookback
+
+Ctrl-C saves a checkpoint and stops; the same command goes on from there. The
+run directory holds the configuration, checkpoints, metrics.jsonl, and events
+for `tensorboard --logdir`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gin
+from absl import flags
+
+from magenta_lite.cli import app, config
+from magenta_lite.errors import UserError
+
+STRATEGIES = ("one",)
+INTERRUPTED_STATUS = 130
+
+
+def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
+    """Defines this command's flags.
+
+    Not done at import: commands share names of flags, and a gin file imports
+    this module whatever command reads it.
+    """
+    flags.DEFINE_multi_string(
+        "gin_file",
+        [],
+        "A gin file, by its name in gin/ or its path; repeatable, later ones "
+        "win. The first is usually a recipe.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_multi_string(
+        "gin_param",
+        [],
+        "A gin binding such as `BATCH_SIZE=64`; repeatable, wins over files.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_string(
+        "run_dir",
+        None,
+        "Where the run is written; a run that is there is continued.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_string(
+        "data_dir",
+        None,
+        "Where datasets are kept; ~/magenta_lite_data if not set.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_string(
+        "dataset",
+        None,
+        "What to train on instead of the recipe's dataset: the --name given "
+        "to bin/prepare.py, a built-in corpus, or `synthetic`.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_enum(
+        "strategy",
+        "one",
+        STRATEGIES,
+        "Where to train: `one` is one GPU, or the CPU if there is none.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_string(
+        "warm_start_bundle",
+        None,
+        "A bundle (.mag) of the same model whose weights a new run starts "
+        "from.",
+        flag_values=flag_values,
+    )
+
+
+def main(argv: list[str], flag_values: flags.FlagValues = flags.FLAGS) -> int:
+    """Reads the configuration and trains."""
+    del argv
+    if not flag_values.run_dir:
+        raise UserError("give --run_dir: where to write the run.")
+    if not flag_values.gin_file:
+        raise UserError(
+            "give --gin_file, e.g. --gin_file=recipes/melody_rnn/basic_rnn.gin."
+        )
+    params = list(flag_values.gin_param)
+    if flag_values.dataset:
+        params.append(f"train.dataset = {flag_values.dataset!r}")
+    config.parse(flag_values.gin_file, params, entry="train")
+    result = config.call(
+        train,
+        run_dir=Path(flag_values.run_dir).expanduser(),
+        data_dir=flag_values.data_dir,
+        strategy=flag_values.strategy,
+        warm_start_bundle=flag_values.warm_start_bundle,
+    )
+    return INTERRUPTED_STATUS if result.status == "interrupted" else 0
+
+
+def console() -> None:
+    """The entry point of `magenta_lite_train`."""
+    define_flags()
+    app.run(main)
+
+
+@gin.configurable(
+    denylist=["run_dir", "data_dir", "strategy", "warm_start_bundle"]
+)
+def train(
+    run_dir: Path,
+    data_dir: str | None = None,
+    strategy: str = "one",
+    warm_start_bundle: str | None = None,
+    *,
+    recipe: str = gin.REQUIRED,
+    dataset: Any = gin.REQUIRED,
+    codec: Any = gin.REQUIRED,
+    encoding: Callable[..., Any] = gin.REQUIRED,
+    model: Callable[..., Any] = gin.REQUIRED,
+    optimizer: Callable[..., Any] = gin.REQUIRED,
+    options: Any = gin.REQUIRED,
+    batch_size: int = gin.REQUIRED,
+    max_events: int | None = None,
+    augmentations: tuple[Any, ...] = (),
+    seed: int = 0,
+) -> Any:
+    """Trains what a recipe puts together; gin fills the parameters in.
+
+    Args:
+      run_dir: where the run is written, or continued.
+      data_dir: where datasets lie; None is the default place.
+      strategy: see `training.strategies`.
+      warm_start_bundle: a bundle whose weights a new run starts from.
+      recipe: the id that the run's bundle will carry, e.g. "basic_rnn".
+      dataset: the name of a prepared dataset, or a dataset object.
+      codec: a `Codec`.
+      encoding: makes an `Encoding`, given `num_events`.
+      model: makes a `Model`, given the encoding.
+      optimizer: makes a Keras optimizer.
+      options: a `LoopOptions`.
+      batch_size: rows of a batch.
+      max_events: longer examples are cropped; None keeps them whole.
+      augmentations: applied to training batches in this order.
+      seed: weights, data and dropout are functions of it.
+
+    Returns:
+      A `training.loop.TrainingResult`.
+
+    Raises:
+      UserError: for a problem that the user can mend.
+    """
+    from magenta_lite.cli import training_job
+
+    job = training_job.TrainingJob(
+        recipe=recipe,
+        dataset=dataset,
+        codec=codec,
+        make_encoding=encoding,
+        make_model=model,
+        make_optimizer=optimizer,
+        options=options,
+        batch_size=batch_size,
+        max_events=max_events,
+        augmentations=tuple(augmentations),
+        seed=seed,
+    )
+    return job.run(
+        run_dir,
+        data_dir=data_dir,
+        strategy_name=strategy,
+        warm_start_bundle=warm_start_bundle,
+        command=sys.argv,
+    )

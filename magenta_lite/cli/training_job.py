@@ -1,0 +1,241 @@
+"""A training, from its configured parts to its closing line."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from magenta_lite import __version__
+from magenta_lite.bundles import bundle as bundles
+from magenta_lite.bundles import manifest as manifests
+from magenta_lite.cli import config, samples
+from magenta_lite.cli.open_dataset import cache_dir, open_dataset
+from magenta_lite.codecs.base import Codec
+from magenta_lite.data import event_cache, pipeline
+from magenta_lite.encodings.base import Encoding
+from magenta_lite.errors import UserError
+from magenta_lite.evaluation.model_evaluation import ModelEvaluation
+from magenta_lite.models.base import Model
+from magenta_lite.training.loop import (
+    LoopOptions,
+    TrainingLoop,
+    TrainingResult,
+)
+from magenta_lite.training.run_dir import RunDir
+from magenta_lite.training.strategies import make_strategy
+
+_PACKAGES = ("tensorflow", "keras", "numpy", "note-seq")
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingJob:
+    """The configured parts of a training; see `cli.train.train`."""
+
+    recipe: str
+    dataset: Any
+    codec: Codec
+    make_encoding: Callable[..., Encoding]
+    make_model: Callable[..., Model]
+    make_optimizer: Callable[..., keras.optimizers.Optimizer]
+    options: LoopOptions
+    batch_size: int
+    max_events: int | None
+    augmentations: tuple[Any, ...]
+    seed: int
+
+    def run(
+        self,
+        run_dir: Path,
+        data_dir: str | os.PathLike | None = None,
+        strategy_name: str = "one",
+        warm_start_bundle: str | None = None,
+        command: Sequence[str] = (),
+    ) -> TrainingResult:
+        """Trains, or goes on with the run that is in the folder."""
+        run = RunDir(run_dir)
+        if not run.exists():
+            run.check_empty()
+        strategy = make_strategy(strategy_name)
+        keras.utils.set_random_seed(self.seed)
+        with strategy.scope():
+            model = self.make_model(
+                self.make_encoding(num_events=self.codec.num_events)
+            )
+            optimizer = self.make_optimizer()
+        dataset = open_dataset(self.dataset, data_dir)
+        manifest = self._manifest(model, optimizer, dataset)
+        if run.exists():
+            run.check_identity(manifest["identity"])
+        caches = [
+            event_cache.build_event_cache(
+                dataset, split, self.codec, cache_dir(data_dir)
+            )
+            for split in ("train", "validation")
+        ]
+        config_text = config.operative_text()
+        if not run.exists():
+            if warm_start_bundle:
+                manifest["warm_start"] = _warm_start(
+                    model, self.codec, warm_start_bundle
+                )
+            manifest |= {"command": list(command), "started": time.time()}
+            run.create(manifest, config_text)
+        loop = TrainingLoop(
+            model, optimizer, strategy, run, self.options, self.seed
+        )
+        self._announce(loop, model, caches[0], run)
+        result = self._train(loop, model, caches, config_text)
+        _tell(result, self.options, run)
+        return result
+
+    def _train(
+        self,
+        loop: TrainingLoop,
+        model: Model,
+        caches: Sequence[event_cache.EventCache],
+        config_text: str,
+    ) -> TrainingResult:
+        train_cache, eval_cache = caches
+
+        def train_batches(start_step: int) -> tf.data.Dataset:
+            return pipeline.train_batches(
+                train_cache,
+                self.codec,
+                self.batch_size,
+                self.seed,
+                start_step=start_step,
+                augmentations=self.augmentations,
+                max_events=self.max_events,
+            )
+
+        eval_batches = pipeline.eval_batches(
+            eval_cache, self.codec, self.batch_size, max_events=self.max_events
+        )
+        return loop.train(
+            train_batches,
+            eval_batches,
+            ModelEvaluation(model, eval_batches.element_spec),
+            sample_fn=samples.make_sample_fn(model, self.codec, self.seed),
+            config_text=config_text,
+        )
+
+    def _manifest(
+        self,
+        model: Model,
+        optimizer: keras.optimizers.Optimizer,
+        dataset: event_cache.Dataset,
+    ) -> dict[str, Any]:
+        components = {
+            "codec": manifests.describe(self.codec),
+            "encoding": manifests.describe(model.encoding),
+            "model": manifests.describe(model),
+        }
+        data = {
+            "name": dataset.name,
+            "fingerprints": {
+                split: dataset.fingerprint(split)
+                for split in ("train", "validation")
+            },
+        }
+        identity = {
+            **components,
+            "dataset": data,
+            "batch_size": self.batch_size,
+            "max_events": self.max_events,
+            "clip_norm": self.options.clip_norm,
+            "seed": self.seed,
+            "augmentations": [repr(a) for a in self.augmentations],
+            "optimizer": keras.optimizers.serialize(optimizer),
+        }
+        return {
+            "recipe": self.recipe,
+            **components,
+            "dataset": data,
+            "seed": self.seed,
+            "identity": identity,
+            "versions": {
+                "magenta_lite": __version__,
+                **{p: importlib.metadata.version(p) for p in _PACKAGES},
+            },
+        }
+
+    def _announce(
+        self,
+        loop: TrainingLoop,
+        model: Model,
+        cache: event_cache.EventCache,
+        run: RunDir,
+    ) -> None:
+        doing = "going on with" if loop.step else "training"
+        after = f" from step {loop.step}" if loop.step else ""
+        print(
+            f"{doing} {self.recipe} in {run.path}{after}: "
+            f"{model.count_params():,} weights, {cache.num_examples:,} examples"
+            f" of {cache.total_events / cache.num_examples:.0f} events on "
+            "average",
+            flush=True,
+        )
+
+
+def _warm_start(model: Model, codec: Codec, path: str) -> dict[str, str]:
+    """Copies a bundle's weights into a model of the same kind."""
+    bundle = bundles.read_bundle(path)
+    pairs = {
+        "codec": (bundle.codec, codec),
+        "encoding": (bundle.encoding, model.encoding),
+        "model": (bundle.model, model),
+    }
+    for kind, (theirs, ours) in pairs.items():
+        if not _same_shape(kind, theirs, ours):
+            raise UserError(
+                f"--warm_start_bundle={path} has another {kind} "
+                f"({manifests.describe(theirs)['config']}) than the recipe "
+                f"({manifests.describe(ours)['config']}); use the recipe that "
+                f"it was trained with ({bundle.id})."
+            )
+    for ours, theirs in zip(
+        model.variables, bundle.model.variables, strict=True
+    ):
+        ours.assign(theirs)
+    return {"bundle_id": bundle.id, "file": str(path)}
+
+
+def _same_shape(kind: str, theirs: Any, ours: Any) -> bool:
+    """Whether weights carry over; what a model drops in training may vary."""
+    if kind != "model":
+        return manifests.describe(theirs) == manifests.describe(ours)
+    return type(theirs) is type(ours) and [
+        v.shape for v in theirs.variables
+    ] == [v.shape for v in ours.variables]
+
+
+def _tell(result: TrainingResult, options: LoopOptions, run: RunDir) -> None:
+    """The closing line: how the run ended and what can be done next."""
+    if result.status == "interrupted":
+        print(
+            f"stopped at step {result.step} of {options.num_steps} and saved; "
+            "run the same command again to go on."
+        )
+        return
+    if result.step == result.start_step:
+        how = f"the run in {run.path} was finished before"
+    elif result.status == "early_stopped":
+        how = (
+            f"stopped early at step {result.step}: no lower validation loss "
+            f"in {options.patience} evaluations"
+        )
+    else:
+        how = f"finished at step {result.step}"
+    print(
+        f"{how}; validation loss {result.best_loss:.4f} nats an event at step "
+        f"{result.best_step}. Export it with `bin/export.py "
+        f"--run_dir={run.path} --bundle_file=FILE.mag`."
+    )
