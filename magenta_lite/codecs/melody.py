@@ -6,9 +6,9 @@ import collections
 import dataclasses
 from collections.abc import Iterator, Sequence
 
+import gin
 import numpy as np
 
-import gin
 from magenta_lite.codecs import melody_extraction as extraction
 from magenta_lite.codecs.base import Codec, DecodeContext, Extraction
 from magenta_lite.codecs.melody_extraction import (

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import gin
 import tensorflow as tf
 
-import gin
 from magenta_lite.encodings import history
 from magenta_lite.encodings.base import Encoding
 from magenta_lite.errors import UserError

@@ -170,9 +170,11 @@ def test_extraction_of_real_tunes_equals_note_seq():
 
 
 @pytest.mark.slow
-def test_extraction_of_all_real_tunes_equals_note_seq():
+def test_extraction_of_many_real_tunes_equals_note_seq():
     folder = shared_dir("data", "nottingham", "MIDI")
-    assert _check_files(sorted(folder.rglob("*.mid"))) > 2000
+    chords = sorted(folder.glob("*.mid"))[::8]
+    assert _check_files(sorted(folder.glob("melody/*.mid"))) > 1500
+    assert _check_files(chords) > 100
 
 
 def test_primer_keeps_gaps_and_takes_any_length():
