@@ -2,30 +2,57 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import dataclasses
+from typing import Any
 
 import keras
 import tensorflow as tf
 
+from magenta_lite.layers.recurrence import Recurrence
 from magenta_lite.layers.recurrent import RecurrentLayer
 
 
-class AttentionState(NamedTuple):
-    """What `AttentionCell` carries from step to step.
+@dataclasses.dataclass(frozen=True)
+class AttentionRecurrence(Recurrence):
+    """A step of `AttentionCell`.
 
-    Attributes:
-      inner: the state of the wrapped layer.
-      context: `[batch, units]`, what attention returned last.
-      outputs: `[batch, attention_length, units]`, the last outputs, in a ring.
-      keys: `[batch, attention_length, units]`, their projections.
-      position: `[batch]` int32, the slot of the ring that is overwritten next.
+    The inner state is (wrapped layer's inner state, context `[batch, units]`).
+    A row of the memory is an output and its key, side by side: a key is
+    computed once, when its output is made.
     """
 
-    inner: Any
-    context: tf.Tensor
-    outputs: tf.Tensor
-    keys: tf.Tensor
-    position: tf.Tensor
+    inner: Recurrence
+    units: int
+    memory_length: int
+
+    @property
+    def row_depth(self) -> int:
+        """Output and key."""
+        return 2 * self.units
+
+    def initial_inner(self, batch_size: int | tf.Tensor) -> tuple:
+        """Zeros."""
+        context = tf.zeros([batch_size, self.units])
+        return self.inner.initial_inner(batch_size), context
+
+    def advance(
+        self, weights: tuple, inputs: tf.Tensor, inner: tuple, memory: tf.Tensor
+    ) -> tuple:
+        """See `AttentionCell` for the formula."""
+        w_in, b_in, w_query, b_query, w_key, score, w_out, b_out = weights[:8]
+        inner_state, context = inner
+        joined = tf.concat([inputs, context], axis=-1)
+        hidden, inner_state, _ = self.inner.advance(
+            weights[8:],
+            tf.matmul(joined, w_in) + b_in,
+            inner_state,
+            memory[:, :0, :0],
+        )
+        query = tf.matmul(_query_input(inner_state), w_query) + b_query
+        context = _attend(query, score, *tf.split(memory, 2, axis=-1))
+        output = tf.matmul(tf.concat([hidden, context], -1), w_out) + b_out
+        row = tf.concat([output, tf.matmul(output, w_key)], axis=-1)
+        return output, (inner_state, context), row
 
 
 class AttentionCell(RecurrentLayer):
@@ -33,32 +60,31 @@ class AttentionCell(RecurrentLayer):
 
     Computes what TensorFlow 1's `AttentionCellWrapper` computed:
 
-        x' = W1 [x, context] + b1
-        h, state = inner(x', state)
-        score_j = v . tanh(Wk output_j + Wq [c, h] + bq)
+        x' = W_in [x, context] + b_in
+        h, c = layer(x', (h, c))
+        score_j = score . tanh(W_key output_j + W_query [c, h] + b_query)
         context = sum_j softmax(score)_j output_j
-        output = W2 [h, context] + b2
+        output = W_out [h, context] + b_out
 
     where j runs over the last `attention_length` outputs, zeros at the start.
-    A key `Wk output_j` is computed once, when the output is made.
 
     Args:
-      inner: the layer to wrap; its state must be a tensor or (h, c).
+      layer: the layer to wrap.
       attention_length: how many past outputs are attended to.
     """
 
     def __init__(
-        self, inner: RecurrentLayer, attention_length: int, **kwargs: object
+        self, layer: RecurrentLayer, attention_length: int, **kwargs: object
     ) -> None:
         super().__init__(**kwargs)
-        self.inner = inner
-        self.units = inner.units
+        self.layer = layer
+        self.units = layer.units
         self.attention_length = attention_length
+        self.query = keras.layers.Dense(self.units, name="query")
+        self.key = keras.layers.Dense(self.units, use_bias=False, name="key")
         self.output_projection = keras.layers.Dense(
             self.units, name="output_projection"
         )
-        self.query = keras.layers.Dense(self.units, name="query")
-        self.key = keras.layers.Dense(self.units, use_bias=False, name="key")
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Makes the variables for inputs `[time, batch, depth]`."""
@@ -67,63 +93,51 @@ class AttentionCell(RecurrentLayer):
             depth, name="input_projection"
         )
         self.input_projection.build((None, depth + self.units))
-        self.inner.build((None, None, depth))
-        state_depth = sum(
-            t.shape[-1] for t in tf.nest.flatten(self.inner.initial_state(1))
-        )
-        self.query.build((None, state_depth))
+        self.layer.build((None, None, depth))
+        inner = self.layer.recurrence().initial_inner(1)
+        self.query.build((None, _query_input(inner).shape[-1]))
         self.key.build((None, self.units))
         self.output_projection.build((None, 2 * self.units))
         self.score = self.add_weight(
-            shape=(self.units,), initializer=_score_initializer(), name="score"
+            shape=(self.units,),
+            initializer=keras.initializers.RandomUniform(-0.1, 0.1),
+            name="score",
         )
 
-    def initial_state(self, batch_size: int | tf.Tensor) -> AttentionState:
-        """Zeros: there is nothing to attend to yet."""
-        ring = tf.zeros([batch_size, self.attention_length, self.units])
-        return AttentionState(
-            inner=self.inner.initial_state(batch_size),
-            context=tf.zeros([batch_size, self.units]),
-            outputs=ring,
-            keys=ring,
-            position=tf.zeros([batch_size], tf.int32),
+    def recurrence(self) -> AttentionRecurrence:
+        """See `RecurrentLayer`."""
+        return AttentionRecurrence(
+            self.layer.recurrence(), self.units, self.attention_length
         )
 
-    def step(
-        self, inputs: tf.Tensor, state: AttentionState
-    ) -> tuple[tf.Tensor, AttentionState]:
-        """One step; see the class for the formula."""
-        inputs = self.input_projection(
-            tf.concat([inputs, state.context], axis=-1)
+    def weight_tensors(self) -> tuple[tf.Tensor, ...]:
+        """The projections and the score, then the wrapped layer's weights."""
+        own = (
+            self.input_projection.kernel,
+            self.input_projection.bias,
+            self.query.kernel,
+            self.query.bias,
+            self.key.kernel,
+            self.score,
+            self.output_projection.kernel,
+            self.output_projection.bias,
         )
-        hidden, inner = self.inner.step(inputs, state.inner)
-        context = self._attend(inner, state.outputs, state.keys)
-        output = self.output_projection(tf.concat([hidden, context], axis=-1))
-        slot = tf.one_hot(
-            state.position,
-            self.attention_length,
-            on_value=True,
-            off_value=False,
-        )[:, :, tf.newaxis]  # [b, n, 1]
-        return output, AttentionState(
-            inner=inner,
-            context=context,
-            outputs=tf.where(slot, output[:, tf.newaxis], state.outputs),
-            keys=tf.where(slot, self.key(output)[:, tf.newaxis], state.keys),
-            position=(state.position + 1) % self.attention_length,
+        return (
+            *(tf.convert_to_tensor(w) for w in own),
+            *self.layer.weight_tensors(),
         )
 
-    def _attend(
-        self, inner: Any, outputs: tf.Tensor, keys: tf.Tensor
-    ) -> tf.Tensor:
-        # The memory cell comes before the output, as in the original's query.
-        flat = tf.nest.flatten(inner)[::-1]
-        query = self.query(tf.concat(flat, axis=-1))  # [b, u]
-        activations = tf.tanh(keys + query[:, tf.newaxis])  # [b, n, u]
-        scores = tf.linalg.matvec(activations, self.score)  # [b, n]
-        weights = tf.nn.softmax(scores)
-        return tf.linalg.matvec(outputs, weights, transpose_a=True)
+
+def _query_input(inner: Any) -> tf.Tensor:
+    """What the query sees of a state: the memory cell before the output."""
+    return tf.concat(tf.nest.flatten(inner)[::-1], axis=-1)
 
 
-def _score_initializer() -> keras.initializers.Initializer:
-    return keras.initializers.RandomUniform(-0.1, 0.1)
+def _attend(
+    query: tf.Tensor, score: tf.Tensor, outputs: tf.Tensor, keys: tf.Tensor
+) -> tf.Tensor:
+    """The mean of `outputs [b, n, u]`, weighted by how `keys` fit `query`."""
+    activations = tf.tanh(keys + query[:, tf.newaxis])  # [b, n, u]
+    scores = tf.reduce_sum(activations * score, axis=-1)  # [b, n]
+    weights = tf.nn.softmax(scores)[:, :, tf.newaxis]
+    return tf.reduce_sum(weights * outputs, axis=1)  # [b, u]

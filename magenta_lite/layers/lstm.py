@@ -1,11 +1,46 @@
-"""An LSTM layer with a fast path on CPUs and cuDNN on GPUs."""
+"""An LSTM layer: compiled chunks on CPUs, cuDNN on GPUs."""
 
 from __future__ import annotations
+
+import dataclasses
 
 import keras
 import tensorflow as tf
 
-from magenta_lite.layers.recurrent import RecurrentLayer
+from magenta_lite.layers import chunked
+from magenta_lite.layers.recurrence import Recurrence
+from magenta_lite.layers.recurrent import RecurrentLayer, on_gpu
+
+_State = tuple[tuple[tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+@dataclasses.dataclass(frozen=True)
+class LstmRecurrence(Recurrence):
+    """An LSTM step; the inner state is (h, c), each `[batch, units]`."""
+
+    units: int
+
+    def initial_inner(
+        self, batch_size: int | tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Zeros."""
+        zeros = tf.zeros([batch_size, self.units])
+        return zeros, zeros
+
+    def advance(
+        self,
+        weights: tuple,
+        inputs: tf.Tensor,
+        inner: tuple[tf.Tensor, tf.Tensor],
+        memory: tf.Tensor,
+    ) -> tuple:
+        """See `Recurrence`; appends nothing."""
+        kernel, recurrent_kernel, bias = weights
+        h, c = inner
+        z = tf.matmul(inputs, kernel) + tf.matmul(h, recurrent_kernel) + bias
+        gates = _activate(z)
+        h, c = _remember(gates, c)
+        return h, (h, c), h[:, :0]
 
 
 class Lstm(RecurrentLayer):
@@ -17,7 +52,7 @@ class Lstm(RecurrentLayer):
     a forget bias of 1 at the start.
 
     Args:
-      units: depth of output and memory.
+      units: depth of output and memory cell.
     """
 
     def __init__(self, units: int, **kwargs: object) -> None:
@@ -29,25 +64,145 @@ class Lstm(RecurrentLayer):
         """Makes the variables for inputs `[time, batch, depth]`."""
         self.lstm.build((None, None, input_shape[-1]))
 
-    def initial_state(
-        self, batch_size: int | tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """(h, c), each zeros `[batch, units]`."""
-        zeros = tf.zeros([batch_size, self.units])
-        return zeros, zeros
+    def recurrence(self) -> LstmRecurrence:
+        """See `RecurrentLayer`."""
+        return LstmRecurrence(self.units)
 
-    def step(
-        self, inputs: tf.Tensor, state: tuple[tf.Tensor, tf.Tensor]
-    ) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor]]:
-        """One step; the state is (h, c)."""
-        h, c = state
+    def weight_tensors(self) -> tuple[tf.Tensor, ...]:
+        """Kernel, recurrent kernel and bias."""
         cell = self.lstm.cell
-        z = (
-            tf.matmul(inputs, cell.kernel)
-            + tf.matmul(h, cell.recurrent_kernel)
-            + cell.bias
+        return tuple(
+            tf.convert_to_tensor(w)
+            for w in (cell.kernel, cell.recurrent_kernel, cell.bias)
         )
-        i, f, g, o = tf.split(z, 4, axis=-1)
-        c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
-        h = tf.sigmoid(o) * tf.tanh(c)
-        return h, (h, c)
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """`[time, batch, depth]` to `[time, batch, units]`."""
+        if on_gpu():
+            return tf.transpose(
+                self.lstm(tf.transpose(inputs, [1, 0, 2])), [1, 0, 2]
+            )
+        return chunked.run(
+            _CHUNK, self.weight_tensors(), inputs, self.initial_state
+        )
+
+
+def _activate(z: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    """Input, forget, candidate and output gates of `[batch, 4 * units]`."""
+    i, f, g, o = tf.split(z, 4, axis=-1)
+    return tf.sigmoid(i), tf.sigmoid(f), tf.tanh(g), tf.sigmoid(o)
+
+
+def _remember(
+    gates: tuple[tf.Tensor, ...], c: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The next (h, c)."""
+    i, f, g, o = gates
+    c = f * c + i * g
+    return o * tf.tanh(c), c
+
+
+def _forward(weights: tuple, inputs: tf.Tensor, state: _State) -> tuple:
+    """See `Chunk.forward`: one product for all inputs, then the steps."""
+    kernel, recurrent_kernel, bias = weights
+    (h, c), memory = state
+    num_steps = inputs.shape[0]
+    projected = _on_rows(inputs, kernel) + bias  # [t, b, 4u]
+    gates = tf.TensorArray(inputs.dtype, num_steps)
+    cells = tf.TensorArray(inputs.dtype, num_steps)
+    outputs = tf.TensorArray(inputs.dtype, num_steps)
+
+    def body(
+        t: tf.Tensor,
+        h: tf.Tensor,
+        c: tf.Tensor,
+        gates: tf.TensorArray,
+        cells: tf.TensorArray,
+        outputs: tf.TensorArray,
+    ) -> tuple:
+        gate = _activate(projected[t] + tf.matmul(h, recurrent_kernel))
+        h, c = _remember(gate, c)
+        return (
+            t + 1,
+            h,
+            c,
+            gates.write(t, tf.concat(gate, axis=-1)),
+            cells.write(t, c),
+            outputs.write(t, h),
+        )
+
+    _, h, c, gates, cells, outputs = tf.while_loop(
+        lambda t, *_: t < num_steps,
+        body,
+        (0, h, c, gates, cells, outputs),
+        maximum_iterations=num_steps,
+    )
+    outputs = outputs.stack()
+    kept = (gates.stack(), cells.stack(), outputs)
+    return outputs, ((h, c), memory), kept
+
+
+def _backward(
+    weights: tuple,
+    inputs: tf.Tensor,
+    state: _State,
+    kept: tuple,
+    d_outputs: tf.Tensor,
+    d_state: _State,
+) -> tuple:
+    """See `Chunk.backward`: the steps, then one product for each weight."""
+    kernel, recurrent_kernel, _ = weights
+    gates, cells, outputs = kept
+    (h, c), _ = state
+    (d_h, d_c), d_memory = d_state
+    num_steps = inputs.shape[0]
+    cells_before = tf.concat([c[tf.newaxis], cells[:-1]], axis=0)
+    outputs_before = tf.concat([h[tf.newaxis], outputs[:-1]], axis=0)
+    d_z = tf.TensorArray(inputs.dtype, num_steps)
+
+    def body(
+        k: tf.Tensor, d_h: tf.Tensor, d_c: tf.Tensor, d_z: tf.TensorArray
+    ) -> tuple:
+        t = num_steps - 1 - k
+        i, f, g, o = tf.split(gates[t], 4, axis=-1)
+        squashed = tf.tanh(cells[t])
+        d_h += d_outputs[t]
+        d_c += d_h * o * (1 - squashed**2)
+        d_gates = [
+            d_c * g * i * (1 - i),
+            d_c * cells_before[t] * f * (1 - f),
+            d_c * i * (1 - g**2),
+            d_h * squashed * o * (1 - o),
+        ]
+        d_gate = tf.concat(d_gates, axis=-1)
+        d_h = tf.matmul(d_gate, recurrent_kernel, transpose_b=True)
+        return k + 1, d_h, d_c * f, d_z.write(t, d_gate)
+
+    _, d_h, d_c, d_z = tf.while_loop(
+        lambda k, *_: k < num_steps,
+        body,
+        (0, d_h, d_c, d_z),
+        maximum_iterations=num_steps,
+    )
+    d_z = d_z.stack()  # [t, b, 4u]
+    d_weights = (
+        tf.einsum("tbi,tbj->ij", inputs, d_z),
+        tf.einsum("tbi,tbj->ij", outputs_before, d_z),
+        tf.reduce_sum(d_z, [0, 1]),
+    )
+    d_inputs = _on_rows(d_z, tf.transpose(kernel))
+    return d_weights, d_inputs, ((d_h, d_c), d_memory)
+
+
+def _on_rows(sequence: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
+    """`[time, batch, depth]` times `[depth, n]` as one product."""
+    shape = tf.shape(sequence)
+    product = tf.matmul(tf.reshape(sequence, [-1, sequence.shape[-1]]), matrix)
+    return tf.reshape(product, [shape[0], shape[1], matrix.shape[-1]])
+
+
+_CHUNK = chunked.Chunk(
+    forward=tf.function(_forward, jit_compile=True),
+    backward=tf.function(_backward, jit_compile=True),
+    num_kept=3,
+)

@@ -8,6 +8,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from magenta_lite.layers import chunked
+from magenta_lite.layers.recurrence import Recurrence, chunk_of
+
 
 class RecurrentLayer(keras.layers.Layer, abc.ABC):
     """A recurrent layer over time-major sequences.
@@ -22,12 +25,20 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
     units: int
 
     @abc.abstractmethod
-    def initial_state(self, batch_size: int | tf.Tensor) -> Any:
-        """The state before the first step: a nest of `[batch, ...]` zeros."""
+    def recurrence(self) -> Recurrence:
+        """The layer's arithmetic, without its weights."""
 
     @abc.abstractmethod
+    def weight_tensors(self) -> tuple[tf.Tensor, ...]:
+        """The weights in the order in which `recurrence` takes them."""
+
+    def initial_state(self, batch_size: int | tf.Tensor) -> Any:
+        """The state before the first step: a nest of `[batch, ...]` zeros."""
+        return self.recurrence().initial_state(batch_size)
+
     def step(self, inputs: tf.Tensor, state: Any) -> tuple[tf.Tensor, Any]:
         """One step: `[batch, depth]` to `[batch, units]` and the next state."""
+        return self.recurrence().step(self.weight_tensors(), inputs, state)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Runs over a sequence from the initial state.
@@ -38,32 +49,14 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
         Returns:
           float32 `[time, batch, units]`.
         """
-        return scan(self.step, inputs, self.initial_state(tf.shape(inputs)[1]))
+        return chunked.run(
+            chunk_of(self.recurrence()),
+            self.weight_tensors(),
+            inputs,
+            self.initial_state,
+        )
 
 
-def scan(step: Any, inputs: tf.Tensor, initial_state: Any) -> tf.Tensor:
-    """Applies `step(inputs[t], state) -> (output, state)` at every time.
-
-    Args:
-      step: the recurrence.
-      inputs: `[time, batch, depth]`.
-      initial_state: a nest of `[batch, ...]` tensors.
-
-    Returns:
-      The outputs `[time, batch, units]`.
-    """
-    num_steps = tf.shape(inputs)[0]
-    outputs = tf.TensorArray(inputs.dtype, num_steps)
-    sequence = tf.TensorArray(inputs.dtype, num_steps).unstack(inputs)
-
-    def body(t: tf.Tensor, state: Any, outputs: tf.TensorArray) -> tuple:
-        output, state = step(sequence.read(t), state)
-        return t + 1, state, outputs.write(t, output)
-
-    _, _, outputs = tf.while_loop(
-        lambda t, *_: t < num_steps,
-        body,
-        (0, initial_state, outputs),
-        maximum_iterations=num_steps,
-    )
-    return outputs.stack()
+def on_gpu() -> bool:
+    """Whether a GPU will run the layers, so that cuDNN's kernels apply."""
+    return bool(tf.config.list_logical_devices("GPU"))

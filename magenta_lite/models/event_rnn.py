@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import gin
 import keras
 import tensorflow as tf
 
-import gin
 from magenta_lite import batch as batch_keys
 from magenta_lite.encodings.base import Encoding
 from magenta_lite.layers.attention_cell import AttentionCell
