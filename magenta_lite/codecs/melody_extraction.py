@@ -108,22 +108,10 @@ def track_melodies(
     """
     # The bar of the first note counts even where that note is filtered out.
     onsets = notes.start_step[rows]
-    sounding = notes.notes.velocity[rows] > 0
-    if rules.filter_drums:
-        sounding &= ~notes.notes.is_drum[rows]
-    rows = rows[sounding]
-    starts, ends = notes.start_step[rows], notes.end_step[rows]
-    pitches = notes.notes.pitch[rows]
-    if (ends <= starts).any() or (pitches >= NUM_PITCHES).any():
-        raise RejectedTrackError("bad_note")
-    chord = np.diff(starts, prepend=-1) == 0
-    if rules.ignore_polyphonic_notes:
-        starts, ends, pitches = starts[~chord], ends[~chord], pitches[~chord]
-        chord = np.zeros_like(starts, bool)
-    stops = chord.copy()
-    stops[1:] |= starts[1:] - ends[:-1] >= rules.gap_steps
-    stops = np.flatnonzero(stops)
-
+    starts, ends, pitches, chord = _sounding(notes, rows, rules)
+    is_stop = chord.copy()
+    is_stop[1:] |= starts[1:] - ends[:-1] >= rules.gap_steps
+    stops = np.flatnonzero(is_stop)
     search_start = 0
     while True:
         first = np.searchsorted(starts, search_start)
@@ -144,6 +132,27 @@ def track_melodies(
         )
         end_step = start_step + int(ends[span][-1] - start_step)
         search_start = end_step + -end_step % rules.steps_per_bar
+
+
+def _sounding(
+    notes: QuantizedNotes, rows: np.ndarray, rules: Rules
+) -> tuple[np.ndarray, ...]:
+    """Starts, ends and pitches of a track, and what starts with another."""
+    sounding = notes.notes.velocity[rows] > 0
+    if rules.filter_drums:
+        sounding &= ~notes.notes.is_drum[rows]
+    rows = rows[sounding]
+    starts, ends = notes.start_step[rows], notes.end_step[rows]
+    pitches = notes.notes.pitch[rows]
+    if (ends <= starts).any() or (pitches >= NUM_PITCHES).any():
+        raise RejectedTrackError("bad_note")
+    chord = np.zeros(len(rows), bool)
+    chord[1:] = starts[1:] == starts[:-1]
+    if not rules.ignore_polyphonic_notes:
+        return starts, ends, pitches, chord
+    # Higher pitches come first, so the first of a chord is the one to keep.
+    keep = ~chord
+    return starts[keep], ends[keep], pitches[keep], chord[keep]
 
 
 def _melody(

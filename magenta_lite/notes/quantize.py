@@ -8,6 +8,9 @@ notes, since touching protos note by note is what makes those slow.
 from __future__ import annotations
 
 import dataclasses
+from itertools import chain, pairwise
+from operator import attrgetter
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,6 +20,7 @@ from magenta_lite.notes.proto import NoteSequence
 DEFAULT_QPM = 120.0
 DEFAULT_TIME_SIGNATURE = (4, 4)
 _MAX_STEP = 2**31 - 1
+_Value = TypeVar("_Value")
 
 
 class QuantizeError(UserError):
@@ -59,10 +63,8 @@ class NoteArrays:
 
     def take(self, rows: np.ndarray | slice) -> NoteArrays:
         """The notes that an index, mask or slice picks."""
-        return NoteArrays(*(f[rows] for f in self._fields()))
-
-    def _fields(self) -> tuple[np.ndarray, ...]:
-        return tuple(getattr(self, name) for name in _FIELD_NAMES)
+        fields = {name: getattr(self, name)[rows] for name in _FIELD_NAMES}
+        return NoteArrays(**fields)
 
 
 _FIELD_NAMES = tuple(f.name for f in dataclasses.fields(NoteArrays))
@@ -70,22 +72,31 @@ _FIELD_NAMES = tuple(f.name for f in dataclasses.fields(NoteArrays))
 
 def note_arrays(sequence: NoteSequence) -> NoteArrays:
     """The notes of a proto as arrays, in their order."""
-    rows = [
-        (
-            note.start_time,
-            note.end_time,
-            note.pitch,
-            note.velocity,
-            note.instrument,
-            note.program,
-            note.is_drum,
-        )
-        for note in sequence.notes
-    ]
-    table = np.array(rows, np.float64).reshape([-1, 7])
-    start_seconds, end_seconds = table[:, 0].copy(), table[:, 1].copy()
-    whole = table[:, 2:6].T.astype(np.int64)
-    return NoteArrays(start_seconds, end_seconds, *whole, table[:, 6] != 0)
+    fields = chain.from_iterable(map(_note_fields, sequence.notes))
+    # float64 holds every int32, so one table can carry all fields.
+    table = np.fromiter(fields, np.float64).reshape([-1, len(_FIELD_NAMES)])
+    start_seconds, end_seconds = table[:, :2].T.copy()
+    pitch, velocity, instrument, program = table[:, 2:6].T.astype(np.int64)
+    return NoteArrays(
+        start_seconds,
+        end_seconds,
+        pitch,
+        velocity,
+        instrument,
+        program,
+        is_drum=table[:, 6] != 0,
+    )
+
+
+_note_fields = attrgetter(
+    "start_time",
+    "end_time",
+    "pitch",
+    "velocity",
+    "instrument",
+    "program",
+    "is_drum",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -269,30 +280,26 @@ def split_on_time_changes(sequence: NoteSequence) -> list[Section]:
         total_seconds = float(notes.end_seconds.max())
     signatures = _signature_changes(sequence)
     tempos = _tempo_changes(sequence)
-    starts = {
-        seconds
-        for changes, default in (
-            (signatures, DEFAULT_TIME_SIGNATURE),
-            (tempos, DEFAULT_QPM),
-        )
-        for seconds in _real_changes(changes, default)
-        if 0 < seconds < total_seconds
+    changes = {
+        *_real_changes(signatures, DEFAULT_TIME_SIGNATURE),
+        *_real_changes(tempos, DEFAULT_QPM),
     }
-    bounds = [0.0, *sorted(starts), total_seconds]
-    cuts = np.searchsorted(notes.start_seconds, bounds)
-    sections = []
-    for i, (start, end) in enumerate(zip(bounds, bounds[1:], strict=False)):
-        if end <= start:
-            continue
-        sections.append(
-            Section(
-                _cut(notes.take(slice(cuts[i], cuts[i + 1])), start, end),
-                _value_at(signatures, start, DEFAULT_TIME_SIGNATURE),
-                _value_at(tempos, start, DEFAULT_QPM),
-                start,
-            )
+    inside = sorted(t for t in changes if 0 < t < total_seconds)
+    bounds = [0.0, *inside, total_seconds]
+    if total_seconds <= 0:
+        return []
+    cuts = np.searchsorted(notes.start_seconds, bounds).tolist()
+    return [
+        Section(
+            _cut(notes.take(slice(first, last)), start, end),
+            _value_at(signatures, start, DEFAULT_TIME_SIGNATURE),
+            _value_at(tempos, start, DEFAULT_QPM),
+            start,
         )
-    return sections
+        for (start, end), (first, last) in zip(
+            pairwise(bounds), pairwise(cuts), strict=True
+        )
+    ]
 
 
 def _cut(notes: NoteArrays, start: float, end: float) -> NoteArrays:
@@ -303,7 +310,9 @@ def _cut(notes: NoteArrays, start: float, end: float) -> NoteArrays:
     )
 
 
-def _signature_changes(sequence: NoteSequence) -> list[tuple[float, tuple]]:
+def _signature_changes(
+    sequence: NoteSequence,
+) -> list[tuple[float, tuple[int, int]]]:
     changes = [
         (s.time, (s.numerator, s.denominator)) for s in sequence.time_signatures
     ]
@@ -325,7 +334,9 @@ def _real_changes(changes: list[tuple], default: object) -> list[float]:
     ]
 
 
-def _value_at(changes: list[tuple], seconds: float, default: object) -> object:
+def _value_at(
+    changes: list[tuple[float, _Value]], seconds: float, default: _Value
+) -> _Value:
     value = default
     for time, new_value in changes:
         if time > seconds:
