@@ -1,0 +1,314 @@
+"""Events one after the other, for many sequences, in one graph call."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+from collections.abc import Callable, Hashable
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from magenta_lite.generation.samplers import Sampler
+from magenta_lite.models.base import Model
+
+_MIN_BUFFER = 128
+_MAX_CACHED = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class Decoded:
+    """What a loop made.
+
+    Attributes:
+      events: one int32 array `[time]` for each row, the primer included.
+      log_likelihood: float32 `[batch]`, of the events after the primer under
+        the distribution that they were drawn from.
+    """
+
+    events: list[np.ndarray]
+    log_likelihood: np.ndarray
+
+
+class Rows(NamedTuple):
+    """The state of a loop; rows come first except in `events`.
+
+    Attributes:
+      time: int32 scalar, how many events each row has.
+      events: int32 `[buffer, batch]`.
+      encoding_state: of the encoding, before the last event.
+      model_state: of the model, before the last event.
+      steps: int32 `[batch]`, time steps so far.
+      counts: int32 `[batch]`, events so far; does not grow after the end.
+      log_likelihood: float32 `[batch]`.
+    """
+
+    time: tf.Tensor
+    events: tf.Tensor
+    encoding_state: Any
+    model_state: Any
+    steps: tf.Tensor
+    counts: tf.Tensor
+    log_likelihood: tf.Tensor
+
+    def take(self, indices: tf.Tensor) -> Rows:
+        """The rows at these indices; a row may be taken many times."""
+        by_row = self._replace(time=(), events=())
+        taken = tf.nest.map_structure(
+            lambda tensor: tf.gather(tensor, indices), by_row
+        )
+        events = tf.gather(self.events, indices, axis=1)
+        return taken._replace(time=self.time, events=events)
+
+
+@dataclasses.dataclass(frozen=True)
+class Goal:
+    """When to stop; the fields are tensors, so that none compiles anew.
+
+    Attributes:
+      num_steps: a row is done when it has lasted this many time steps,
+      max_events: or when it has this many events.
+    """
+
+    num_steps: tf.Tensor
+    max_events: tf.Tensor
+
+    def unfinished(self, rows: Rows) -> tf.Tensor:
+        """Bool `[batch]`: which rows go on."""
+        return rows.steps < self.num_steps
+
+
+class DecodeLoop:
+    """Continues primers with a model, compiled once for each size.
+
+    The buffer's length is rounded up and the number of steps, the seed and the
+    sampler's numbers are arguments of the compiled function, so that other
+    lengths rarely compile again.
+
+    Args:
+      model: gives logits; its encoding translates events.
+      steps_table: int32 `[num_events]`, how long each event lasts.
+      pad: the event behind the end of a row.
+      jit_compile: whether XLA compiles the loop: about half a second at the
+        first call of a size, then several times faster.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        steps_table: np.ndarray,
+        pad: int = 0,
+        jit_compile: bool = True,
+    ) -> None:
+        self.model = model
+        self.steps_table = np.asarray(steps_table, np.int32)
+        self.pad = pad
+        self.jit_compile = jit_compile
+        self._compiled: collections.OrderedDict[Hashable, Callable] = (
+            collections.OrderedDict()
+        )
+
+    def __call__(
+        self,
+        primer: np.ndarray,
+        *,
+        num_steps: int,
+        sampler: Sampler,
+        seed: int = 0,
+        batch_size: int = 1,
+        max_events: int | None = None,
+    ) -> Decoded:
+        """Continues one primer `batch_size` times.
+
+        Args:
+          primer: int32 `[time]`, at least one event.
+          num_steps: time steps in total, the primer included.
+          sampler: draws labels.
+          seed: the same one gives the same events; row i does not depend on
+            `batch_size`.
+          batch_size: number of rows.
+          max_events: the most events in a row; by default `num_steps`, which
+            is enough where every event lasts a step or more.
+
+        Returns:
+          Rows that end with the first event that reaches `num_steps`.
+        """
+
+        def build(rows: Rows, start: Start, sampler: Sampler) -> Rows:
+            return self.sample_until(
+                rows, start, sampler, start.goal.max_events
+            )
+
+        return self.run(
+            ("sample", batch_size),
+            build,
+            primer,
+            num_steps=num_steps,
+            sampler=sampler,
+            seed=seed,
+            batch_size=batch_size,
+            max_events=max_events,
+        )
+
+    def run(
+        self,
+        key: Hashable,
+        build: Callable[[Rows, Start, Sampler], Rows],
+        primer: np.ndarray,
+        *,
+        num_steps: int,
+        sampler: Sampler,
+        seed: int,
+        batch_size: int,
+        max_events: int | None = None,
+    ) -> Decoded:
+        """Compiles and runs a way to go on from a primer.
+
+        Args:
+          key: tells `build` from others with the same sampler and length.
+          build: makes the graph: from the first event to the last rows.
+          primer: see `__call__`, as all that follow.
+          num_steps: time steps in total.
+          sampler: draws labels.
+          seed: makes the randomness.
+          batch_size: number of rows that `build` starts with.
+          max_events: the most events in a row.
+        """
+        max_events = max_events or max(num_steps, len(primer))
+        size = max(_MIN_BUFFER, 1 << (max_events - 1).bit_length())
+        buffer = np.full([size], self.pad, np.int32)
+        buffer[: len(primer)] = primer
+        function = self._function(
+            (key, size, sampler.kind), build, batch_size, sampler
+        )
+        events, counts, log_likelihood = function(
+            tf.constant(buffer),
+            tf.constant(len(primer)),
+            tf.constant([num_steps, max_events]),
+            tf.constant(sampler.numbers, tf.float32),
+            tf.constant(seed),
+        )
+        pairs = zip(events.numpy().T, counts.numpy(), strict=True)
+        return Decoded(
+            [row[:count] for row, count in pairs], log_likelihood.numpy()
+        )
+
+    def sample_until(
+        self, rows: Rows, start: Start, sampler: Sampler, end: tf.Tensor
+    ) -> Rows:
+        """Draws events until there are `end` or every row is done."""
+
+        def go_on(rows: Rows) -> tf.Tensor:
+            more = tf.reduce_any(start.goal.unfinished(rows))
+            return tf.logical_and(rows.time < end, more)
+
+        def step(rows: Rows) -> tuple[Rows]:
+            return (self._sample(rows, start, sampler),)
+
+        return tf.while_loop(go_on, step, (rows,))[0]
+
+    def look(self, rows: Rows) -> tuple[tf.Tensor, Rows]:
+        """Reads the last event of every row.
+
+        Returns:
+          logits `[batch, classes]` of the next label, and the rows with the
+          states after that event.
+        """
+        last = tf.gather(rows.events, rows.time - 1)  # [b]
+        inputs, encoding_state = self.model.encoding.step(
+            last, rows.encoding_state
+        )
+        logits, model_state = self.model.step(inputs, rows.model_state)
+        return logits, rows._replace(
+            encoding_state=encoding_state, model_state=model_state
+        )
+
+    def append(
+        self,
+        rows: Rows,
+        goal: Goal,
+        events: tf.Tensor,
+        log_probs: tf.Tensor,
+    ) -> Rows:
+        """Adds an event `[batch]` to every row that is not done."""
+        unfinished = goal.unfinished(rows)
+        events = tf.where(unfinished, events, self.pad)
+        lasts = tf.gather(tf.constant(self.steps_table), events)
+        return rows._replace(
+            time=rows.time + 1,
+            events=tf.tensor_scatter_nd_update(
+                rows.events, [[rows.time]], events[tf.newaxis]
+            ),
+            steps=rows.steps + tf.where(unfinished, lasts, 0),
+            counts=rows.counts + tf.cast(unfinished, tf.int32),
+            log_likelihood=rows.log_likelihood
+            + tf.where(unfinished, log_probs, 0.0),
+        )
+
+    def _sample(self, rows: Rows, start: Start, sampler: Sampler) -> Rows:
+        """One event more: from the primer, or drawn."""
+        logits, rows = self.look(rows)
+        log_probs = sampler.log_probs(logits)
+        labels = sampler.choose(log_probs, tf.stack([start.seed, rows.time]))
+        chosen = tf.gather(log_probs, labels, batch_dims=1)
+        events = self.model.encoding.event(labels, rows.encoding_state)
+        given = rows.time < start.primer_length
+        events = tf.where(given, tf.gather(rows.events, rows.time), events)
+        chosen = tf.where(given, 0.0, chosen)
+        return self.append(rows, start.goal, events, chosen)
+
+    def _function(
+        self, key: Hashable, build: Callable, batch_size: int, sampler: Sampler
+    ) -> Callable:
+        """The compiled function of a size; the oldest is forgotten."""
+        if key in self._compiled:
+            self._compiled.move_to_end(key)
+            return self._compiled[key]
+
+        def function(
+            buffer: tf.Tensor,
+            primer_length: tf.Tensor,
+            limits: tf.Tensor,
+            numbers: tf.Tensor,
+            seed: tf.Tensor,
+        ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+            goal = Goal(limits[0], limits[1])
+            start = Start(primer_length, goal, seed)
+            rows = self._first_rows(buffer, batch_size)
+            rows = build(rows, start, sampler.with_numbers(numbers))
+            return rows.events, rows.counts, rows.log_likelihood
+
+        compiled = tf.function(function, jit_compile=self.jit_compile)
+        self._compiled[key] = compiled
+        if len(self._compiled) > _MAX_CACHED:
+            self._compiled.popitem(last=False)
+        return compiled
+
+    def _first_rows(self, buffer: tf.Tensor, batch_size: int) -> Rows:
+        """Every row with the first event of the primer."""
+        steps = tf.gather(tf.constant(self.steps_table), buffer[0])
+        return Rows(
+            time=tf.constant(1),
+            events=tf.tile(buffer[:, tf.newaxis], [1, batch_size]),
+            encoding_state=self.model.encoding.initial_state(batch_size),
+            model_state=self.model.initial_state(batch_size),
+            steps=tf.fill([batch_size], steps),
+            counts=tf.ones([batch_size], tf.int32),
+            log_likelihood=tf.zeros([batch_size]),
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Start:
+    """What a loop is given; the fields are tensors.
+
+    Attributes:
+      primer_length: int32 scalar, how many events of the buffer are given.
+      goal: when to stop.
+      seed: int32 scalar.
+    """
+
+    primer_length: tf.Tensor
+    goal: Goal
+    seed: tf.Tensor

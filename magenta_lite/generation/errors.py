@@ -1,0 +1,9 @@
+"""What can be wrong with a request for music."""
+
+from __future__ import annotations
+
+from magenta_lite.errors import UserError
+
+
+class GenerationError(UserError):
+    """A request that a generator cannot fulfil; says which argument."""
