@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import time
 from types import TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+from typing import Any
 
 DELAY_SECONDS = 2.0
 
@@ -27,7 +32,7 @@ class DelayedProgress:
         self._enabled = enabled
         self._done = 0
         self._start_seconds = time.monotonic()
-        self._bar = None
+        self._bar: Any = None
 
     def __enter__(self) -> DelayedProgress:
         return self

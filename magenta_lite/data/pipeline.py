@@ -239,10 +239,10 @@ def _finisher(
         if max_events is not None:  # an augmentation may have stretched rows
             events = events[:, :max_events]
             lengths = tf.minimum(lengths, max_events)
-        if static_shapes:
-            events, lengths = batching.fill_up(
-                events, lengths, batch_size, max_events, codec.pad
-            )
+            if static_shapes:
+                events, lengths = batching.fill_up(
+                    events, lengths, batch_size, max_events, codec.pad
+                )
         return {
             batch.EVENTS: events,
             batch.LENGTHS: lengths,
