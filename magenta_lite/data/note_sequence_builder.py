@@ -80,6 +80,10 @@ class NoteSequenceBuilder(
         """
         raise NotImplementedError
 
+    def num_sources(self, items: Sequence[Item]) -> int:
+        """How many `UNIT` the items are; one each by default."""
+        return len(items)
+
     def read_item(self) -> Callable[[Item], list[Piece | Reject]]:
         """The function that reads one item.
 
@@ -131,7 +135,7 @@ class NoteSequenceBuilder(
         if not staged.num_pieces:
             raise EmptyCorpusError(_nothing_usable(staged, source))
         report = staged.report(
-            num_sources=len(items),
+            num_sources=self.num_sources(items),
             unit=self.UNIT,
             notice=self.notice(),
             source=source,
@@ -157,6 +161,12 @@ class NoteSequenceBuilder(
             if self.progress:
                 total = contents.num_sequences
                 self.progress(f"writing {split}", count, total)
+
+    def _log_download_bytes(self) -> None:
+        """Prints nothing: TFDS would announce a download of unknown size."""
+
+    def _log_download_done(self) -> None:
+        """Prints nothing, as above."""
 
     def _read(self, items: Sequence[Item]) -> Iterator[Piece | Reject]:
         """Reads all items in worker processes, in order."""

@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import difflib
 import importlib
-import io
 import os
 import pathlib
 import re
@@ -214,8 +213,7 @@ def _quiet_library() -> Iterator[None]:
     verbosity = logging.get_verbosity()
     logging.set_verbosity(logging.ERROR)
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            yield
+        yield
     except tf.errors.OpError as error:
         raise PreparationError(f"writing failed: {error.message}") from error
     finally:

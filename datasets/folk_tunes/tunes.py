@@ -1,0 +1,162 @@
+"""Finds and reads the ABC tunes of music21; run in worker processes."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import importlib.util
+import pathlib
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from magenta_lite.data import near_duplicates, tunebooks
+from magenta_lite.data.pieces import Piece, Reject
+from magenta_lite.errors import UserError
+from magenta_lite.notes import abc as abc_notation
+from magenta_lite.notes.errors import NotesError
+from magenta_lite.notes.fingerprint import melody_fingerprint
+
+FOLDERS = {
+    "ryans_mammoth": "ryansMammoth",
+    "oneills_1850": "oneills1850",
+    "airds_airs": "airdsAirs",
+    "essen": "essenFolksong",
+}
+"""Where each collection lies in music21's corpus."""
+
+
+class MissingCorpusError(UserError):
+    """music21, which brings the tunes, is not installed."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Tune:
+    """One tune as text.
+
+    Attributes:
+      id: "<collection>/<file>/<number>", unique.
+      collection: a key of `FOLDERS`.
+      text: ABC notation: the head of its file, and the tune.
+    """
+
+    id: str
+    collection: str
+    text: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TunePiece(Piece):
+    """A piece with what finds other versions of it.
+
+    Attributes:
+      contour: see `near_duplicates.contour`.
+    """
+
+    contour: bytes = b""
+
+
+def corpus_dir() -> pathlib.Path:
+    """The folder of music21's corpus; does not import music21.
+
+    Raises:
+      MissingCorpusError: if it is not there.
+    """
+    package = importlib.util.find_spec("music21")
+    for location in package.submodule_search_locations if package else ():
+        folder = pathlib.Path(location) / "corpus"
+        if folder.is_dir():
+            return folder
+    raise MissingCorpusError(
+        "the tunes come with the package music21, which is not installed; run "
+        "`pip install 'magenta_lite[corpus]'`."
+    )
+
+
+def find_tunes(corpus: pathlib.Path, collection: str) -> list[Tune]:
+    """All tunes of one collection, in the order of files and lines."""
+    return [
+        tune
+        for path in sorted((corpus / FOLDERS[collection]).glob("*.abc"))
+        for tune in name_tunes(
+            abc_notation.decode(path.read_bytes()), collection, path.stem
+        )
+    ]
+
+
+def name_tunes(book: str, collection: str, file_name: str) -> list[Tune]:
+    """The tunes of one file, with ids; some files use a number twice."""
+    num_seen: collections.Counter = collections.Counter()
+    tunes = []
+    for tune in tunebooks.split_tunes(book):
+        num_seen[tune.number] += 1
+        again = num_seen[tune.number]
+        number = tune.number if again == 1 else f"{tune.number}-{again}"
+        tune_id = f"{collection}/{file_name}/{number}"
+        tunes.append(Tune(tune_id, collection, tune.text))
+    return tunes
+
+
+def read_tune(tune: Tune) -> list[Piece | Reject]:
+    """One tune as a `TunePiece`, or the reason why not."""
+    (read,) = abc_notation.read_tunes(tune.text)
+    sequence = read.sequence
+    if isinstance(sequence, NotesError):
+        return [Reject(tune.id, sequence.reason, str(sequence))]
+    sequence.id = tune.id
+    sequence.collection_name = tune.collection
+    return [
+        TunePiece(
+            id=tune.id,
+            sequence=sequence.SerializeToString(deterministic=True),
+            group=melody_fingerprint(sequence),
+            metadata={
+                "title": read.title,
+                "key": read.key,
+                "meter": read.meter,
+                "collection": tune.collection,
+            },
+            num_notes=len(sequence.notes),
+            seconds=sequence.total_time,
+            contour=near_duplicates.contour(sequence),
+        )
+    ]
+
+
+def link_versions(pieces: Sequence[TunePiece]) -> list[TunePiece]:
+    """Gives all versions of one tune the same group.
+
+    A tune's versions differ in some notes, so that an exact fingerprint finds
+    a quarter of them only. What links two pieces is the same fingerprint, much
+    of the melody in common, or the same title; not the title in Essen, where it
+    names the words, which people sang to many melodies.
+    """
+    labels = [
+        [f"fingerprint {piece.group}", *_title_label(piece.metadata)]
+        for piece in pieces
+    ]
+    firsts = near_duplicates.group_versions(
+        [piece.contour for piece in pieces], labels
+    )
+    return [
+        dataclasses.replace(piece, group=pieces[first].id)
+        for piece, first in zip(pieces, firsts, strict=True)
+    ]
+
+
+def fold_title(title: str) -> str:
+    """A title without what its copies differ in.
+
+    "Kerry Cobbler, The" and "The Kerry cobbler -- Jig" are both "kerrycobbler".
+    """
+    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore")
+    text = re.split(r"--|\(", plain.decode().lower())[0].strip()
+    text = re.sub(r"^(the|a|an) |, (the|a|an)$", "", text)
+    return re.sub(r"[^a-z0-9]", "", text)
+
+
+def _title_label(metadata: dict[str, str]) -> list[str]:
+    folded = fold_title(metadata["title"])
+    if metadata["collection"] == "essen" or not folded:
+        return []
+    return [f"title {folded}"]
