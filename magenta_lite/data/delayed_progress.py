@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from rich.progress import Progress
 from typing import Any
 
 DELAY_SECONDS = 2.0
