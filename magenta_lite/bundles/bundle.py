@@ -181,10 +181,11 @@ def from_bytes(data: bytes, extra_classes: Iterable[type] = ()) -> Bundle:
     extra_classes = tuple(extra_classes)
     codec = manifests.build_codec(manifest.get("codec"), extra_classes)
     encoding = manifests.build_encoding(manifest.get("encoding"), extra_classes)
-    if getattr(encoding, "num_events", codec.num_events) != codec.num_events:
+    num_encoded = getattr(encoding, "num_events", codec.num_events)
+    if num_encoded != codec.num_events:
         raise BundleError(
             f"its codec has {codec.num_events} events, its encoding "
-            f"{encoding.num_events}."
+            f"{num_encoded}."
         )
     model = weights.build_checked(
         functools.partial(

@@ -114,14 +114,14 @@ def _resolve(
     module_name, _, qualified_name = name.partition(":")
     if module_name in _modules_of(package):
         module = importlib.import_module(module_name)
-        cls = vars(module).get(qualified_name)
+        found = vars(module).get(qualified_name)
         if (
-            inspect.isclass(cls)
-            and issubclass(cls, base)
-            and not inspect.isabstract(cls)
-            and cls.__module__ == module_name
+            inspect.isclass(found)
+            and issubclass(found, base)
+            and not inspect.isabstract(found)
+            and found.__module__ == module_name
         ):
-            return cls, config
+            return found, config
     raise BundleError(
         f"{name[:100]!r} is no {kind} of magenta_lite; if it is your own "
         "class, pass it in `extra_classes`."
@@ -157,7 +157,7 @@ def _construct(cls: type, arguments: tuple, config: dict[str, Any]) -> Any:
 
 def _hints(cls: type) -> dict[str, Any]:
     try:
-        return typing.get_type_hints(cls.__init__)
+        return typing.get_type_hints(cls.__init__)  # type: ignore[misc]
     except NameError:  # Names that exist for type checkers alone.
         return {}
 

@@ -61,7 +61,7 @@ def _os_error_line(error: OSError) -> str:
         errno.EACCES: "; choose a place that you may read and write",
         errno.EPERM: "; choose a place that you may read and write",
         errno.EROFS: "; choose a place that you may write",
-    }.get(error.errno, "")
+    }.get(error.errno or 0, "")
     return f"{error.strerror or error}{where}{advice}"
 
 

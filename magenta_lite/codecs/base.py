@@ -167,5 +167,5 @@ class Codec(abc.ABC):
         """The arguments that rebuild this codec, as JSON values."""
         return {
             field.name: getattr(self, field.name)
-            for field in dataclasses.fields(self)
+            for field in dataclasses.fields(self)  # type: ignore[arg-type]
         }

@@ -47,9 +47,10 @@ class PreparedDataset:
         self, name: str, data_dir: str | os.PathLike | None = None
     ) -> None:
         self._name = name
-        self._dir = find_dataset_dir(name, data_dir)
-        if self._dir is None:
+        directory = find_dataset_dir(name, data_dir)
+        if directory is None:
             raise DatasetError(_not_prepared(name, _data_dir(data_dir)))
+        self._dir = directory
 
     @property
     def name(self) -> str:

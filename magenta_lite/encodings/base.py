@@ -92,5 +92,5 @@ class Encoding(abc.ABC):
         """The arguments that rebuild this encoding, as JSON values."""
         return {
             field.name: getattr(self, field.name)
-            for field in dataclasses.fields(self)
+            for field in dataclasses.fields(self)  # type: ignore[arg-type]
         }

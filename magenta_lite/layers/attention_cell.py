@@ -88,7 +88,7 @@ class AttentionCell(RecurrentLayer):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Makes the variables for inputs `[time, batch, depth]`."""
-        depth = input_shape[-1]
+        depth = int(input_shape[-1] or 0)
         self.input_projection = keras.layers.Dense(
             depth, name="input_projection"
         )

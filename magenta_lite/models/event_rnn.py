@@ -150,6 +150,7 @@ class EventRnn(Model):
             if self.residual:
                 hidden += below
             if training and self.dropout:
+                assert seed is not None
                 hidden = tf.nn.experimental.stateless_dropout(
                     hidden, self.dropout, seed + [0, i]
                 )

@@ -266,6 +266,7 @@ def _undo_delay(score: symusic.core.ScoreTick) -> None:
 @functools.cache
 def _abc2midi() -> str:
     package = importlib.util.find_spec("symusic")
+    assert package and package.origin  # Imported above.
     folder = pathlib.Path(package.origin).parent / "bin"
     return str(folder / ("abc2midi.exe" if os.name == "nt" else "abc2midi"))
 

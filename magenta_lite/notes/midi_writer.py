@@ -125,7 +125,9 @@ def _ticks(tempo_map: TempoMap, seconds: list[float]) -> np.ndarray:
     _check(not len(bad), "a time", f"{bad[:1]} seconds")
     ticks = tempo_map.to_ticks(times)
     _check(
-        (ticks <= _MAX_TICK).all(), "a time", f"{times.max(initial=0)} seconds"
+        bool((ticks <= _MAX_TICK).all()),
+        "a time",
+        f"{times.max(initial=0)} seconds",
     )
     return ticks
 

@@ -12,6 +12,7 @@ import os
 import pathlib
 import tempfile
 import zipfile
+import zlib
 
 from magenta_lite.notes.errors import NotesError
 from magenta_lite.notes.midi import MAX_FILE_BYTES, read_bytes
@@ -99,7 +100,7 @@ def _unpack(data: bytes, path: str | os.PathLike) -> bytes:
         raise NotesError(
             "broken_mxl", f"{path}: cannot be unpacked: {error}."
         ) from error
-    except (EOFError, NotImplementedError, zipfile.zlib.error) as error:
+    except (EOFError, NotImplementedError, zlib.error) as error:
         raise NotesError(
             "broken_mxl", f"{path}: cannot be unpacked: {error}."
         ) from error

@@ -24,6 +24,7 @@ def _load(name: str) -> types.ModuleType:
         )
     path = pathlib.Path(package.origin).parent / "protobuf" / f"{name}.py"
     spec = importlib.util.spec_from_file_location(full_name, path)
+    assert spec and spec.loader  # Files that end in .py have both.
     module = importlib.util.module_from_spec(spec)
     sys.modules[full_name] = module
     spec.loader.exec_module(module)

@@ -24,6 +24,8 @@ from magenta_lite.training.progress import ProgressReport
 from magenta_lite.training.run_dir import RunDir
 from magenta_lite.training.step import EVENTS, OBJECTIVE, TrainStep
 
+Status = Literal["finished", "early_stopped", "interrupted"]
+
 
 @gin.register
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +74,7 @@ class TrainingResult:
       best_loss: that loss; infinite if none.
     """
 
-    status: Literal["finished", "early_stopped", "interrupted"]
+    status: Status
     start_step: int
     step: int
     best_step: int
@@ -170,7 +172,7 @@ class TrainingLoop:
             self._stopping.best_loss,
         )
 
-    def _status(self) -> Literal["finished", "early_stopped"]:
+    def _status(self) -> Status:
         at_end = self.step >= self._options.num_steps
         return "finished" if at_end else "early_stopped"
 
