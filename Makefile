@@ -63,9 +63,10 @@ demo: $(INSTALLED)
 	  --primer_melody="[60, -2, 62, -2, 64, -2, 65, -2]" \
 	  --seed=$(SEED) --formats=mid,wav,png
 	@echo
-	@echo "The music (.mid), how it sounds (.wav) and how it looks (.png):"
-	@ls $(DEMO)/music/*
-	@echo "The trained model: $(DEMO)/demo.mag"
+	@echo "The files above: each melody (.mid), how it sounds (.wav), how it" \
+	  "looks (.png)."
+	@echo "The trained model: $(DEMO)/demo.mag; its losses beside those of" \
+	  "plain statistics: $(DEMO)/evaluation.json"
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_FLAGS)
