@@ -1,8 +1,11 @@
 """Tasks for the tests of the process pool: importable by name in a worker."""
 
+import dataclasses
 import os
 import sys
 import time
+
+from magenta_lite.data.pieces import Piece, Reject
 
 
 def square(number):
@@ -29,3 +32,26 @@ def print_and_return(number):
     print("noise")
     os.write(2, b"noise")
     return number
+
+
+@dataclasses.dataclass(frozen=True)
+class Word:
+    id: str
+
+
+def read_word(word):
+    """A word as a piece of one note a letter; "mute" words are rejected."""
+    if word.id == "crash":
+        os.abort()
+    if word.id.startswith("mute"):
+        return [Reject(word.id, "mute", "makes no sound")]
+    return [
+        Piece(
+            id=word.id,
+            sequence=word.id.encode() * 2,
+            group=word.id.lower(),
+            metadata={"upper": word.id.upper()},
+            num_notes=len(word.id),
+            seconds=0.5,
+        )
+    ]

@@ -63,7 +63,7 @@ def corpus_dir() -> pathlib.Path:
       MissingCorpusError: if it is not there.
     """
     package = importlib.util.find_spec("music21")
-    for location in package.submodule_search_locations if package else ():
+    for location in (package and package.submodule_search_locations) or ():
         folder = pathlib.Path(location) / "corpus"
         if folder.is_dir():
             return folder

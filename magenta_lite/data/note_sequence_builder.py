@@ -33,7 +33,8 @@ class Item(Protocol):
 
 
 class NoteSequenceBuilder(
-    tfds.core.GeneratorBasedBuilder, skip_registration=True
+    tfds.core.GeneratorBasedBuilder,
+    skip_registration=True,  # type: ignore[call-arg]  # TFDS is loaded lazily.
 ):
     """Reads a corpus in parallel processes and writes it in three splits.
 
@@ -151,7 +152,10 @@ class NoteSequenceBuilder(
         self, staged: staging.Staging, split: str, contents: SplitReport
     ) -> Iterator[tuple[str, dict]]:
         for count, piece in enumerate(staged.pieces(split), 1):
-            example = {"id": piece.id, "sequence": piece.sequence}
+            example: dict[str, Any] = {
+                "id": piece.id,
+                "sequence": piece.sequence,
+            }
             if self.METADATA_KEYS:
                 example["metadata"] = {
                     key: piece.metadata.get(key, "")

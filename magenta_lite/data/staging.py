@@ -13,9 +13,6 @@ from typing import Any
 
 from magenta_lite.data.pieces import (
     SPLITS,
-    TEST,
-    TRAIN,
-    VALIDATION,
     Piece,
     Reject,
     group_position,
@@ -49,7 +46,9 @@ class Staging:
         )
         self._csv = csv.writer(self._rejects_file, lineterminator="\n")
         self._csv.writerow(["id", "reason", "message"])
-        self._groups_of_split = {split: set() for split in SPLITS}
+        self._groups_of_split: dict[str, set] = {
+            split: set() for split in SPLITS
+        }
         self._moved: dict[str, str] = {}
         self.first_reject: Reject | None = None
         self.rejects: collections.Counter = collections.Counter()
@@ -87,29 +86,27 @@ class Staging:
     def _balance(self) -> None:
         """Moves one group into each split that chance left empty.
 
-        Happens with some tens of groups or less: training goes first, then
-        validation, then test, as far as there are groups to share out. The
-        group moved is the one whose position lies nearest the empty split, so
-        this, too, depends on the corpus alone.
+        Happens with some tens of groups or less. Training goes first, then
+        validation, then test, as far as there are groups to share out: the
+        fullest split gives one, or else a split that is less important. Which
+        one moves depends on the corpus alone.
         """
         groups_of = self._groups_of_split
-        num_groups = sum(map(len, groups_of.values()))
-        wanted = SPLITS[: min(num_groups, len(SPLITS))]
-        for split, nearest in (
-            (TRAIN, min),
-            (VALIDATION, max),
-            (TEST, max),
-        ):
-            if split not in wanted or groups_of[split]:
+        for place, split in enumerate(SPLITS):
+            if groups_of[split]:
                 continue
-            donor = max(SPLITS, key=lambda name: len(groups_of[name]))
-            if split == TRAIN or len(groups_of[donor]) > 1:
-                group = nearest(
-                    groups_of[donor], key=lambda g: (group_position(g), g)
-                )
-                groups_of[donor].remove(group)
-                groups_of[split].add(group)
-                self._moved[group] = split
+            fullest = max(SPLITS, key=lambda name: len(groups_of[name]))
+            later = [name for name in SPLITS[place:] if groups_of[name]]
+            if len(groups_of[fullest]) > 1:
+                donor = fullest
+            elif later:
+                donor = later[-1]
+            else:
+                return
+            group = max(groups_of[donor], key=lambda g: (group_position(g), g))
+            groups_of[donor].remove(group)
+            groups_of[split].add(group)
+            self._moved[group] = split
 
     def split_of(self, group: str) -> str:
         """The split of a group; valid after `finish`."""

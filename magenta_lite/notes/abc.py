@@ -101,7 +101,9 @@ def read_tunes(text: str) -> Iterator[Tune]:
     text = text.removeprefix("\ufeff")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     starts = list(_TUNE_START.finditer(text))
-    head = text[: starts[0].start()] if starts else ""
+    if not starts:
+        return
+    head = text[: starts[0].start()]
     ends = [match.start() for match in starts[1:]] + [len(text)]
     for match, end in zip(starts, ends, strict=True):
         number = int(match.group(1)[:9] or 0)
