@@ -93,8 +93,8 @@ def test_trains_resumes_exports_reloads_and_plays(
         (split, step) for split in ("train", "validation") for step in (1, 2)
     ]
     assert losses_of(parts) == losses
-    weights = load_run(whole, "latest").model.variables
-    resumed = load_run(parts, "latest").model.variables
+    weights = load_run(whole, "latest").model.weights
+    resumed = load_run(parts, "latest").model.weights
     for a, b in zip(weights, resumed, strict=True):
         np.testing.assert_array_equal(a.numpy(), b.numpy())
 

@@ -121,4 +121,4 @@ class Fixture:
         return loop.train(train_batches, batches, evaluate_fn, **kwargs)
 
     def weights(self):
-        return [v.numpy() for v in self.model.variables]
+        return [v.numpy() for v in self.model.weights]

@@ -1,4 +1,4 @@
-"""Gin configuration: files and bindings to a checked, locked whole.
+"""Gin configuration: files and bindings to a checked whole.
 
 Gin is forgiving where it should not be: a misspelt macro is silently nobody's,
 a value of the wrong type fails deep inside TensorFlow. Everything that a user
@@ -20,6 +20,7 @@ import gin
 from magenta_lite import paths
 from magenta_lite.cli import gin_checks
 from magenta_lite.cli.gin_checks import ConfigError
+from magenta_lite.errors import UserError
 
 T = TypeVar("T")
 
@@ -29,7 +30,10 @@ def parse(
     gin_params: Sequence[str] = (),
     entry: str | None = None,
 ) -> None:
-    """Reads a configuration anew, checks it and locks it.
+    """Reads a configuration anew and checks it.
+
+    It is not locked: modules that are imported only now still register what
+    they hold.
 
     Args:
       gin_files: read in this order; later ones win. Looked for in gin's own
@@ -47,7 +51,7 @@ def parse(
     # Includes name files of our folder; one of that name in the user's folder
     # must not come before. Gin has no public way to say so.
     gin.config._LOCATION_PREFIXES[:] = [str(paths.gin_dir()), ""]
-    parsed_files = []
+    parsed_files: list[Path] = []
     for name in gin_files:
         path = find_file(name)
         with _one_line_errors(str(path)):
@@ -60,7 +64,6 @@ def parse(
     gin_checks.check_required(entry)
     gin_checks.check_macros(sources, gin_params)
     gin_checks.check_types()
-    gin.finalize()
 
 
 def operative_text() -> str:
@@ -81,9 +84,13 @@ def call(function: Callable[..., T], **kwargs: Any) -> T:
 
     Raises:
       ConfigError: if a component refuses the values that it was given.
+      UserError: as the function raises it, without what gin adds.
     """
     try:
         return function(**kwargs)
+    except UserError as error:
+        message = str(error).split("\n  In call to configurable")[0]
+        raise UserError(message) from error
     except (TypeError, ValueError) as error:
         # Gin notes on an error which component's constructor raised it; one
         # that comes from the entry function itself is a bug of ours.

@@ -153,7 +153,7 @@ class TrainingJob:
             "clip_norm": self.options.clip_norm,
             "seed": self.seed,
             "augmentations": [repr(a) for a in self.augmentations],
-            "optimizer": keras.optimizers.serialize(optimizer),
+            "optimizer": _describe_optimizer(optimizer),
         }
         return {
             "recipe": self.recipe,
@@ -185,10 +185,18 @@ class TrainingJob:
         )
 
 
+def _describe_optimizer(
+    optimizer: keras.optimizers.Optimizer,
+) -> dict[str, Any]:
+    description = keras.optimizers.serialize(optimizer)
+    description["config"].pop("name")  # Keras numbers optimizers: "adam_1"
+    return description
+
+
 def _warm_start(model: Model, codec: Codec, path: str) -> dict[str, str]:
     """Copies a bundle's weights into a model of the same kind."""
     bundle = bundles.read_bundle(path)
-    pairs = {
+    pairs: dict[str, tuple[Any, Any]] = {
         "codec": (bundle.codec, codec),
         "encoding": (bundle.encoding, model.encoding),
         "model": (bundle.model, model),
@@ -201,9 +209,7 @@ def _warm_start(model: Model, codec: Codec, path: str) -> dict[str, str]:
                 f"({manifests.describe(ours)['config']}); use the recipe that "
                 f"it was trained with ({bundle.id})."
             )
-    for ours, theirs in zip(
-        model.variables, bundle.model.variables, strict=True
-    ):
+    for ours, theirs in zip(model.weights, bundle.model.weights, strict=True):
         ours.assign(theirs)
     return {"bundle_id": bundle.id, "file": str(path)}
 

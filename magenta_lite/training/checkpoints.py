@@ -40,7 +40,7 @@ class Checkpoints:
         self._step = tf.Variable(0, dtype=tf.int64)
         self._latest = tf.train.CheckpointManager(
             tf.train.Checkpoint(
-                model=Variables(model.variables),
+                model=Variables(model.weights),
                 optimizer=Variables(optimizer.variables),
                 stopping=stopping,
                 step=self._step,
@@ -50,7 +50,7 @@ class Checkpoints:
         )
         self._best = tf.train.CheckpointManager(
             tf.train.Checkpoint(
-                model=Variables(model.variables), step=self._step
+                model=Variables(model.weights), step=self._step
             ),
             str(run.checkpoint_dir("best")),
             max_to_keep=1,

@@ -220,7 +220,7 @@ def _find_checkpoint(run: RunDir, kind: Literal["best", "latest"]) -> str:
 
 def _restore_weights(model: Model, prefix: str) -> int:
     step = tf.Variable(0, dtype=tf.int64)
-    weights = Variables(model.variables)
+    weights = Variables(model.weights)
     restore(tf.train.Checkpoint(model=weights, step=step), prefix)
     return int(step)
 

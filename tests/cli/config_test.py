@@ -4,6 +4,7 @@ import pytest
 from magenta_lite import paths
 from magenta_lite.cli import config
 from magenta_lite.cli.gin_checks import ConfigError
+from magenta_lite.errors import UserError
 
 BASIC = "recipes/melody_rnn/basic_rnn.gin"
 
@@ -216,6 +217,17 @@ def test_value_that_a_component_refuses():
     config.parse([], ["build.model=@picky"], entry="build")
     with pytest.raises(ConfigError, match="picky: x is nothing$"):
         config.call(build, option="x")
+
+
+def test_user_error_of_the_entry_function_stays_one_line():
+    @gin.configurable
+    def refusing(option=gin.REQUIRED):
+        raise UserError("no such thing.")
+
+    config.parse([], ["refusing.option=1"], entry="refusing")
+    with pytest.raises(UserError) as error:
+        config.call(refusing)
+    assert str(error.value) == "no such thing."
 
 
 def test_bug_in_the_entry_function_keeps_its_traceback():

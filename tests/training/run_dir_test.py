@@ -40,8 +40,8 @@ def saved(tmp_path):
     optimizer.build(model.trainable_variables)
     checkpoints = Checkpoints(run, model, optimizer, EarlyStopping())
     checkpoints.save_best(4)
-    best = [v.numpy() for v in model.variables]
-    for variable in model.variables:
+    best = [v.numpy() for v in model.weights]
+    for variable in model.weights:
         variable.assign(variable + 1)
     checkpoints.save_latest(7)
     return run, codec, best
@@ -55,7 +55,7 @@ def test_run_loads_from_its_folder_alone(saved):
     assert loaded.model.units == (3,)
     assert (loaded.step, loaded.recipe) == (4, "toy")
     assert loaded.config_text == "SEED = 3\n"
-    for a, b in zip(loaded.model.variables, best, strict=True):
+    for a, b in zip(loaded.model.weights, best, strict=True):
         np.testing.assert_array_equal(a.numpy(), b)
 
 
@@ -63,7 +63,7 @@ def test_latest_checkpoint_can_be_asked_for(saved):
     run, _, best = saved
     loaded = load_run(str(run.path), "latest")
     assert loaded.step == 7
-    for a, b in zip(loaded.model.variables, best, strict=True):
+    for a, b in zip(loaded.model.weights, best, strict=True):
         np.testing.assert_array_equal(a.numpy(), b + 1)
 
 
