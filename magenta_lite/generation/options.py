@@ -140,7 +140,7 @@ def read_settings(options: generator_pb2.GeneratorOptions) -> Settings:
         if field.name not in options.args or field.name == "num_outputs":
             continue
         argument = options.args[field.name]
-        kind = argument.WhichOneof("value")
+        kind = argument.WhichOneof("kind")
         value = getattr(argument, kind) if kind else None
         whole = isinstance(field.default, int)
         if isinstance(value, bool) or not isinstance(
