@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from magenta_lite import __version__
+import magenta_lite
 from magenta_lite.bundles import bundle as bundles
 from magenta_lite.bundles import manifest as manifests
 from magenta_lite.cli import config, samples
@@ -162,7 +162,7 @@ class TrainingJob:
             "seed": self.seed,
             "identity": identity,
             "versions": {
-                "magenta_lite": __version__,
+                "magenta_lite": magenta_lite.__version__,
                 **{p: importlib.metadata.version(p) for p in _PACKAGES},
             },
         }
