@@ -138,6 +138,6 @@ def _attend(
 ) -> tf.Tensor:
     """The mean of `outputs [b, n, u]`, weighted by how `keys` fit `query`."""
     activations = tf.tanh(keys + query[:, tf.newaxis])  # [b, n, u]
-    scores = tf.reduce_sum(activations * score, axis=-1)  # [b, n]
+    scores = tf.linalg.matvec(activations, score)  # [b, n]
     weights = tf.nn.softmax(scores)[:, :, tf.newaxis]
     return tf.reduce_sum(weights * outputs, axis=1)  # [b, u]

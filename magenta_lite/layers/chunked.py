@@ -105,18 +105,18 @@ def _cut(sequence: tf.Tensor) -> tf.Tensor:
 
 def _forward(
     chunk: Chunk, weights: tuple, chunks: tf.Tensor, start: Any
-) -> tuple[tf.Tensor, list[tf.TensorArray], list[tf.TensorArray]]:
-    """All outputs `[time, batch, units]`; each chunk's state and kept."""
+) -> tuple[tf.Tensor, list, list]:
+    """All outputs `[time, batch, units]`; each chunk's state and kept.
+
+    The states are TensorArrays; the kept are (TensorArray, static shape).
+    """
     num_chunks = tf.shape(chunks)[0]
+
+    kept_shapes = [None] * chunk.num_kept
 
     def arrays(count: int) -> list[tf.TensorArray]:
         return [
-            tf.TensorArray(
-                chunks.dtype,
-                num_chunks,
-                clear_after_read=False,
-                infer_shape=False,
-            )
+            tf.TensorArray(chunks.dtype, num_chunks, clear_after_read=False)
             for _ in range(count)
         ]
 
@@ -124,6 +124,8 @@ def _forward(
         k: tf.Tensor, state: Any, outputs: Any, states: list, kept: list
     ) -> tuple:
         output, next_state, keep = chunk.forward(weights, chunks[k], state)
+        # What leaves a loop in a TensorArray loses its static shape.
+        kept_shapes[:] = [tensor.shape for tensor in keep]
         return (
             k + 1,
             _shaped(next_state, start),
@@ -144,7 +146,7 @@ def _forward(
         ),
         parallel_iterations=1,
     )
-    return outputs.concat(), states, kept
+    return outputs.concat(), states, list(zip(kept, kept_shapes, strict=True))
 
 
 def _backward(
@@ -153,7 +155,7 @@ def _backward(
     chunks: tf.Tensor,
     start: Any,
     states: list[tf.TensorArray],
-    kept: list[tf.TensorArray],
+    kept: list[tuple[tf.TensorArray, tf.TensorShape]],
     d_outputs: tf.Tensor,
 ) -> tuple[tf.Tensor, tuple]:
     """Gradients of the inputs `[time, batch, depth]` and of the weights."""
@@ -167,7 +169,7 @@ def _backward(
             weights,
             chunks[k],
             _shaped(state, start),
-            tuple(a.read(k) for a in kept),
+            tuple(tf.ensure_shape(a.read(k), shape) for a, shape in kept),
             d_outputs[k],
             d_state,
         )

@@ -137,9 +137,8 @@ def _forward(weights: tuple, inputs: tf.Tensor, state: _State) -> tuple:
         (0, h, c, gates, cells, outputs),
         maximum_iterations=num_steps,
     )
-    outputs = outputs.stack()
-    kept = (gates.stack(), cells.stack(), outputs)
-    return outputs, ((h, c), memory), kept
+    kept = (gates.stack(), cells.stack())
+    return outputs.stack(), ((h, c), memory), kept
 
 
 def _backward(
@@ -152,11 +151,13 @@ def _backward(
 ) -> tuple:
     """See `Chunk.backward`: the steps, then one product for each weight."""
     kernel, recurrent_kernel, _ = weights
-    gates, cells, outputs = kept
+    gates, cells = kept
     (h, c), _ = state
     (d_h, d_c), d_memory = d_state
     num_steps = inputs.shape[0]
     cells_before = tf.concat([c[tf.newaxis], cells[:-1]], axis=0)
+    squashed = tf.tanh(cells)
+    outputs = tf.split(gates, 4, axis=-1)[3] * squashed
     outputs_before = tf.concat([h[tf.newaxis], outputs[:-1]], axis=0)
     d_z = tf.TensorArray(inputs.dtype, num_steps)
 
@@ -165,14 +166,13 @@ def _backward(
     ) -> tuple:
         t = num_steps - 1 - k
         i, f, g, o = tf.split(gates[t], 4, axis=-1)
-        squashed = tf.tanh(cells[t])
         d_h += d_outputs[t]
-        d_c += d_h * o * (1 - squashed**2)
+        d_c += d_h * o * (1 - squashed[t] ** 2)
         d_gates = [
             d_c * g * i * (1 - i),
             d_c * cells_before[t] * f * (1 - f),
             d_c * i * (1 - g**2),
-            d_h * squashed * o * (1 - o),
+            d_h * squashed[t] * o * (1 - o),
         ]
         d_gate = tf.concat(d_gates, axis=-1)
         d_h = tf.matmul(d_gate, recurrent_kernel, transpose_b=True)
@@ -204,5 +204,5 @@ def _on_rows(sequence: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
 _CHUNK = chunked.Chunk(
     forward=tf.function(_forward, jit_compile=True),
     backward=tf.function(_backward, jit_compile=True),
-    num_kept=3,
+    num_kept=2,
 )

@@ -136,10 +136,7 @@ def _forward(
         maximum_iterations=num_steps,
     )
     rows = tf.transpose(rows.stack(), [1, 0, 2])  # [b, t, row]
-    kept = (
-        tf.concat([memory, rows], axis=1),
-        *(a.stack() for a in inners),
-    )
+    kept = (rows, *(a.stack() for a in inners))
     return outputs.stack(), (inner, next_memory), kept
 
 
@@ -154,6 +151,7 @@ def _backward(
 ) -> tuple:
     """See `Chunk.backward`."""
     rows, *inners = kept
+    rows = tf.concat([state[1], rows], axis=1)
     num_steps = inputs.shape[0]
     d_inputs = tf.TensorArray(inputs.dtype, num_steps)
 
