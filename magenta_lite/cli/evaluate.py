@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from magenta_lite.cli import app
+from magenta_lite.cli import app, quiet
 from magenta_lite.errors import UserError
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ def main(argv: list[str], flag_values: flags.FlagValues = flags.FLAGS) -> int:
     del argv
     if bool(flag_values.run_dir) == bool(flag_values.bundle_file):
         raise UserError("give either --run_dir or --bundle_file.")
+    quiet.load_tensorflow()
     model, codec, about = _load(flag_values)
     name = flag_values.dataset or about.pop("dataset", None)
     if not name:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from magenta_lite.cli import app
+from magenta_lite.cli import app, quiet
 from magenta_lite.errors import UserError
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ def main(argv: list[str], flag_values: flags.FlagValues = flags.FLAGS) -> int:
         raise UserError(
             f"{path} exists; give --overwrite or another --bundle_file."
         )
+    quiet.load_tensorflow()
     from magenta_lite.bundles.bundle import write_bundle
     from magenta_lite.training.run_dir import load_run
 

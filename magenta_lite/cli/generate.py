@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from magenta_lite.cli import app, music_files
+from magenta_lite.cli import app, music_files, quiet
 from magenta_lite.errors import UserError
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def main(argv: list[str], flag_values: flags.FlagValues = flags.FLAGS) -> int:
     if not flag_values.output_dir:
         raise UserError("give --output_dir: where to write the music.")
     formats = _parse_formats(flag_values.formats)
+    quiet.load_tensorflow()
     settings = _settings(flag_values)
     primer = _primer(flag_values)
     output_dir = Path(flag_values.output_dir).expanduser()

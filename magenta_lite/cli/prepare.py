@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from absl import flags
 
-from magenta_lite.cli import app
+from magenta_lite.cli import app, quiet
 from magenta_lite.errors import UserError
 
 FLAGS = flags.FLAGS
@@ -48,6 +48,7 @@ def main(argv: list[str]) -> int:
     """Prepares one dataset and prints what it holds."""
     del argv
     _check_flags()
+    quiet.load_tensorflow()
     from magenta_lite.cli import prepare_view
     from magenta_lite.data import preparation
 

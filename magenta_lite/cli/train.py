@@ -23,7 +23,7 @@ from typing import Any
 import gin
 from absl import flags
 
-from magenta_lite.cli import app, config
+from magenta_lite.cli import app, config, quiet
 from magenta_lite.errors import UserError
 
 STRATEGIES = ("one",)
@@ -93,6 +93,7 @@ def main(argv: list[str], flag_values: flags.FlagValues = flags.FLAGS) -> int:
         raise UserError(
             "give --gin_file, e.g. --gin_file=recipes/melody_rnn/basic_rnn.gin."
         )
+    quiet.load_tensorflow()
     params = list(flag_values.gin_param)
     if flag_values.dataset:
         params.append(f"train.dataset = {flag_values.dataset!r}")
