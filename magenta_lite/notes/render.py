@@ -1,8 +1,8 @@
 """Sequences as sound, through the General MIDI SoundFont that pip brings.
 
 pretty_midi ships the instruments; it is not imported, nor is anything else
-that is slow, so that rendering starts in a moment. Programs, drums, velocities
-and sustain pedals are heard; pitch bends and other controls are not.
+that is slow, so that rendering starts in a moment. Programs, drums and
+velocities are heard; pitch bends, pedals and other controls are not.
 """
 
 from __future__ import annotations
