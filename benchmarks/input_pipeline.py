@@ -8,20 +8,19 @@ on padding wastes that share of its time.
   python benchmarks/input_pipeline.py --dataset folk_tunes
 """
 
-import collections
 import json
 import pathlib
 import tempfile
 import time
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 from absl import app, flags
+from random_melodies import plain_batches, random_cache
 
 from magenta_lite import batch
 from magenta_lite.codecs.melody import MelodyCodec
-from magenta_lite.data import cache_files, pipeline
+from magenta_lite.data import pipeline
 from magenta_lite.data.augmentation import RandomTranspose
 from magenta_lite.data.event_cache import build_event_cache
 from magenta_lite.data.sources import PreparedDataset
@@ -37,37 +36,7 @@ _BATCH_SIZE = flags.DEFINE_integer("batch_size", 128, "Rows of a batch.")
 _SECONDS = flags.DEFINE_float("seconds", 5.0, "How long each case is timed.")
 _OUTPUT_JSON = flags.DEFINE_string("output_json", None, "Where to write.")
 
-# Lengths like those of folk melodies: 250 events on average, 511 at most.
-_LENGTH_SHAPE, _LENGTH_SCALE, _SHORTEST, _LONGEST = 4, 62, 64, 511
 _TARGET_PADDING = 0.1
-
-
-def _random_cache(folder: pathlib.Path) -> cache_files.EventCache:
-    """Melodies in which a note lasts two steps on average."""
-    rng = np.random.default_rng(0)
-    codec = MelodyCodec()
-    writer = cache_files.CacheWriter(
-        folder, np.dtype("u1"), (), cache_files.MAX_SHARD_VALUES
-    )
-    lengths = rng.gamma(_LENGTH_SHAPE, _LENGTH_SCALE, _NUM_MELODIES.value)
-    for length in np.clip(lengths, _SHORTEST, _LONGEST).astype(int):
-        notes = rng.integers(12, codec.num_events - 12, length)
-        writer.write([np.where(rng.random(length) < 0.5, notes, 0)])
-    writer.finish({}, collections.Counter(), _NUM_MELODIES.value)
-    return cache_files.open_cache(folder, {})
-
-
-def _plain_batches(
-    cache: cache_files.EventCache, batch_size: int
-) -> tf.data.Dataset:
-    """The usual pipeline: examples in memory, shuffled, padded."""
-    rows = tf.ragged.constant([e.astype(np.int32) for e in cache.examples()])
-    dataset = tf.data.Dataset.from_tensor_slices(rows)
-    dataset = dataset.shuffle(cache.num_examples, seed=0).repeat()
-    dataset = dataset.map(
-        lambda events: {batch.EVENTS: events, batch.LENGTHS: tf.size(events)}
-    )
-    return dataset.padded_batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
 
 def _measure(dataset: tf.data.Dataset) -> dict[str, float]:
@@ -114,9 +83,9 @@ def main(argv: list[str]) -> None:
             dataset = PreparedDataset(_DATASET.value, _DATA_DIR.value)
             cache = build_event_cache(dataset, "train", codec, folder)
         else:
-            cache = _random_cache(pathlib.Path(folder))
+            cache = random_cache(pathlib.Path(folder), _NUM_MELODIES.value)
         cases = {
-            "plain tf.data": _plain_batches(cache, size),
+            "plain tf.data": plain_batches(cache, size),
             "train_batches": pipeline.train_batches(cache, codec, size, 0),
             "with transposition": pipeline.train_batches(
                 cache, codec, size, 0, augmentations=(RandomTranspose(),)

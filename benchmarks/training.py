@@ -1,0 +1,230 @@
+"""How fast and in how much memory a Melody RNN trains, beside a plain one.
+
+Useful events a second (padding not counted) of whole training steps: input
+pipeline, forward, backward, clipping, Adam. They are set against the machine's
+float32 matrix product, measured in the same run, because shared machines vary
+by a factor of two: a model's rate is the share of that speed which its own
+products, counted without padding or recomputation, come to.
+
+The baseline `keras_rnn` is what one writes first: `keras.layers.LSTM` layers on
+shuffled batches padded to their longest melody.
+
+  python benchmarks/training.py
+  python benchmarks/training.py --models basic_rnn --output_json=training.json
+"""
+
+import json
+import pathlib
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+
+from absl import app, flags
+
+_MODELS = flags.DEFINE_list(
+    "models",
+    ["basic_rnn", "attention_rnn", "keras_rnn"],
+    "Which of basic_rnn, attention_rnn, keras_rnn to measure.",
+)
+_BATCH_SIZE = flags.DEFINE_integer("batch_size", 128, "Rows of a batch.")
+_NUM_MELODIES = flags.DEFINE_integer("num_melodies", 6400, "How many.")
+_NUM_STEPS = flags.DEFINE_integer("num_steps", 16, "Steps that are timed.")
+_OUTPUT_JSON = flags.DEFINE_string("output_json", None, "Where to write.")
+_CHILD = flags.DEFINE_string("child", None, "Internal: measure this model.")
+
+# What the original Magenta reached on a quiet 2-core machine whose matrix
+# product ran at 195 GFLOP/s: useful events a second, and peak memory.
+_ORIGINAL_GEMM = 195e9
+_ORIGINAL = {"basic_rnn": (32_000, 1.6e9), "attention_rnn": (5_600, 4.5e9)}
+_TARGET_GEMM_SHARE = {"basic_rnn": 0.45}
+_TARGET_RATIO = {"basic_rnn": 2.0, "attention_rnn": 5.0}
+
+
+def _gemm_flops(size: int = 2048, repeats: int = 4) -> float:
+    """Floating-point operations a second of a float32 matrix product."""
+    import tensorflow as tf
+
+    a = tf.random.normal([size, size])
+    multiply = tf.function(lambda: tf.matmul(a, a))
+    multiply()
+    best = float("inf")
+    for _ in range(repeats):
+        start = time.perf_counter()
+        multiply().numpy()
+        best = min(best, time.perf_counter() - start)
+    return 2 * size**3 / best
+
+
+def _flops_per_event(model: object) -> float:
+    """Multiplications and additions of training on one event.
+
+    Two for every weight of a matrix forward, twice that backward.
+    """
+    return 6.0 * sum(
+        float(w.shape[0] * w.shape[1])
+        for w in model.trainable_weights
+        if len(w.shape) == 2
+    )
+
+
+def _make_model(name: str) -> object:
+    """Magenta's sizes."""
+    import keras
+
+    from magenta_lite.codecs.melody import MelodyCodec
+    from magenta_lite.encodings.key_melody import KeyMelodyEncoding
+    from magenta_lite.encodings.one_hot import OneHotEncoding
+    from magenta_lite.models.event_rnn import EventRnn
+
+    keras.utils.set_random_seed(0)
+    num_events = MelodyCodec().num_events
+    if name == "attention_rnn":
+        return EventRnn(
+            KeyMelodyEncoding(num_events), dropout=0.5, attention_length=40
+        )
+    model = EventRnn(OneHotEncoding(num_events), dropout=0.5)
+    if name == "keras_rnn":
+        for layer in model.recurrent:
+            layer.call = _keras_call(layer.lstm)
+    return model
+
+
+def _keras_call(lstm: Callable) -> Callable:
+    """The layer of Keras on sequences `[time, batch, depth]`."""
+    import tensorflow as tf
+
+    return lambda x: tf.transpose(lstm(tf.transpose(x, [1, 0, 2])), [1, 0, 2])
+
+
+def _batches(name: str, folder: str) -> object:
+    """The project's pipeline, or shuffled and padded batches."""
+    import tensorflow as tf
+    from random_melodies import plain_batches, random_cache
+
+    from magenta_lite import batch
+    from magenta_lite.codecs.melody import MelodyCodec
+    from magenta_lite.data import pipeline
+
+    cache = random_cache(pathlib.Path(folder), _NUM_MELODIES.value)
+    size = _BATCH_SIZE.value
+    if name != "keras_rnn":
+        return pipeline.train_batches(cache, MelodyCodec(), size, seed=0)
+    return plain_batches(cache, size).map(
+        lambda b: {**b, batch.STEPS: tf.maximum(b[batch.LENGTHS] - 1, 0)}
+    )
+
+
+def _measure(name: str) -> dict[str, float]:
+    """Trains in this process, which does nothing else."""
+    import keras
+    import tensorflow as tf
+
+    from magenta_lite import batch
+    from magenta_lite.training.step import TrainStep
+
+    imported = _peak_bytes()
+    model = _make_model(name)
+    optimizer = keras.optimizers.Adam(1e-3)
+    optimizer.build(model.trainable_variables)
+    with tempfile.TemporaryDirectory() as folder:
+        batches = _batches(name, folder)
+        step = TrainStep(
+            model,
+            optimizer,
+            tf.distribute.get_strategy(),
+            batches.element_spec,
+            seed=0,
+            clip_norm=5.0,
+        )
+        iterator = iter(batches)
+        start = time.perf_counter()
+        for _ in range(4):  # compiling, and the caches of the machine
+            step(next(iterator)).numpy()
+        first_seconds = time.perf_counter() - start
+        before = _gemm_flops()
+        num_events, start = 0, time.perf_counter()
+        for _ in range(_NUM_STEPS.value):
+            element = next(iterator)
+            num_events += int(tf.reduce_sum(element[batch.LENGTHS]))
+            measured = step(element)
+        measured.numpy()
+        seconds = time.perf_counter() - start
+    gemm = (before + _gemm_flops()) / 2
+    rate = num_events / seconds
+    return {
+        "events_per_second": rate,
+        "gemm_gflops": gemm / 1e9,
+        "gemm_share": rate * _flops_per_event(model) / gemm,
+        "first_four_steps_seconds": first_seconds,
+        "peak_bytes": _peak_bytes(),
+        "peak_bytes_above_import": _peak_bytes() - imported,
+    }
+
+
+def _peak_bytes() -> int:
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _compare(name: str, result: dict[str, float]) -> dict[str, float]:
+    """Adds the ratios to the original, at equal speed of the machine."""
+    if name not in _ORIGINAL:
+        return result
+    rate, peak = _ORIGINAL[name]
+    expected = rate * result["gemm_gflops"] * 1e9 / _ORIGINAL_GEMM
+    return result | {
+        "ratio_to_original": result["events_per_second"] / expected,
+        "memory_ratio_to_original": result["peak_bytes"] / peak,
+    }
+
+
+def _print(name: str, result: dict[str, float]) -> None:
+    print(
+        f"{name:14}{result['events_per_second']:9,.0f} events/s; "
+        f"GEMM {result['gemm_gflops']:4.0f} GFLOP/s, share "
+        f"{result['gemm_share']:4.0%}; peak memory "
+        f"{result['peak_bytes'] / 1e9:.2f} GB "
+        f"({result['peak_bytes_above_import'] / 1e9:.2f} above the import); "
+        f"first 4 steps {result['first_four_steps_seconds']:.0f} s"
+    )
+    if "ratio_to_original" not in result:
+        return
+    share = _TARGET_GEMM_SHARE.get(name)
+    print(
+        f"{'':14}{result['ratio_to_original']:.1f}x the original at the same "
+        f"GEMM speed (target {_TARGET_RATIO[name]:.0f}x"
+        + (f", share {share:.0%}" if share else "")
+        + f"); memory {result['memory_ratio_to_original']:.2f} of the "
+        "original's (target 0.33)"
+    )
+
+
+def main(argv: list[str]) -> None:
+    """Measures each model in a process of its own."""
+    del argv
+    if _CHILD.value:
+        print(json.dumps(_measure(_CHILD.value)))
+        return
+    results = {}
+    for name in _MODELS.value:
+        child = subprocess.run(
+            [sys.executable, *sys.argv, f"--child={name}"],
+            stdout=subprocess.PIPE,
+            check=True,
+            text=True,
+        )
+        results[name] = _compare(
+            name, json.loads(child.stdout.splitlines()[-1])
+        )
+        _print(name, results[name])
+    if _OUTPUT_JSON.value:
+        pathlib.Path(_OUTPUT_JSON.value).write_text(
+            json.dumps(results, indent=2) + "\n"
+        )
+
+
+if __name__ == "__main__":
+    app.run(main)
