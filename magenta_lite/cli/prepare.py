@@ -48,7 +48,6 @@ def main(argv: list[str]) -> int:
     """Prepares one dataset and prints what it holds."""
     del argv
     _check_flags()
-    quiet.load_tensorflow()
     from magenta_lite.cli import prepare_view
     from magenta_lite.data import preparation
 
@@ -58,6 +57,7 @@ def main(argv: list[str]) -> int:
             "num_workers": FLAGS.num_workers,
             "progress": bar.update,
             "overwrite": FLAGS.overwrite,
+            "on_start": quiet.load_tensorflow,
         }
         if FLAGS.dataset:
             prepared = preparation.prepare_dataset(FLAGS.dataset, **options)

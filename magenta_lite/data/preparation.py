@@ -64,6 +64,7 @@ def prepare_dataset(
     num_workers: int | None = None,
     progress: Progress | None = None,
     overwrite: bool = False,
+    on_start: Callable[[], None] | None = None,
 ) -> Prepared:
     """Prepares a dataset that has a builder, unless it is prepared already.
 
@@ -73,6 +74,8 @@ def prepare_dataset(
       num_workers: processes to read with; one for each core if None.
       progress: told how far the work is.
       overwrite: makes it anew; the old one stays until the new one is there.
+      on_start: called when it is clear that there is something to do, before
+        TensorFlow is imported.
 
     Raises:
       UserError: if there is no such dataset, or its corpus is not there.
@@ -89,6 +92,7 @@ def prepare_dataset(
     if existing and not overwrite:
         report = PreparationReport.load(existing)
         return Prepared(name, existing, report, is_new=False)
+    _call(on_start)
     builder_class = _builder_class(builder_name)
     configs = sorted(builder_class.builder_configs)
     if config and config not in configs:
@@ -107,6 +111,7 @@ def prepare_folder(
     num_workers: int | None = None,
     progress: Progress | None = None,
     overwrite: bool = False,
+    on_start: Callable[[], None] | None = None,
 ) -> Prepared:
     """Makes a dataset of a folder, unless that has been done already.
 
@@ -117,6 +122,8 @@ def prepare_folder(
       num_workers: processes to read with; one for each core if None.
       progress: told how far the work is.
       overwrite: makes it anew; the old one stays until the new one is there.
+      on_start: called when it is clear that there is something to do, before
+        TensorFlow is imported.
 
     Raises:
       UserError: if the folder holds no usable music, if the name is taken, or
@@ -142,12 +149,18 @@ def prepare_folder(
                 "now; pass --overwrite to make it anew, or another --name."
             )
         return Prepared(name, existing, report, is_new=False)
+    _call(on_start)
+    builder_class = _builder_class(sources.FOLDER_BUILDER)
 
     def make(data_dir: str) -> NoteSequenceBuilder:
-        builder_class = _builder_class(sources.FOLDER_BUILDER)
         return builder_class.for_folder(input_dir, name, data_dir=data_dir)
 
     return _build(name, make, data_dir, num_workers, progress)
+
+
+def _call(function: Callable[[], None] | None) -> None:
+    if function:
+        function()
 
 
 def _builder_class(name: str) -> type[NoteSequenceBuilder]:
@@ -214,10 +227,21 @@ def _quiet_library() -> Iterator[None]:
     logging.set_verbosity(logging.ERROR)
     try:
         yield
-    except tf.errors.OpError as error:
-        raise PreparationError(f"writing failed: {error.message}") from error
+    except Exception as error:
+        for cause in _causes(error):  # TFDS wraps errors of writing.
+            if isinstance(cause, tf.errors.OpError):
+                problem = f"writing failed: {cause.message}"
+                raise PreparationError(problem) from error
+        raise
     finally:
         logging.set_verbosity(verbosity)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, what caused it, what caused that."""
+    while error:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _keep_default_config(built: pathlib.Path, target: pathlib.Path) -> None:

@@ -31,12 +31,18 @@ def with_tunes(tmp_path, monkeypatch):
 
 
 def test_prepares_a_folder_once(music, tmp_path):
-    first = preparation.prepare_folder(music, "mine", tmp_path)
+    starts = []
+    first = preparation.prepare_folder(
+        music, "mine", tmp_path, on_start=lambda: starts.append("first")
+    )
     assert first.is_new
     assert sum(p.num_sequences for p in first.report.splits.values()) == 10
     before = first.directory.stat().st_mtime_ns
-    again = preparation.prepare_folder(music, "mine", tmp_path)
+    again = preparation.prepare_folder(
+        music, "mine", tmp_path, on_start=lambda: starts.append("again")
+    )
     assert not again.is_new
+    assert starts == ["first"]  # Looking is enough: nothing slow is loaded.
     assert again.report == first.report
     assert again.directory.stat().st_mtime_ns == before
     assert sum(map(len, ids(again, tmp_path).values())) == 10
@@ -160,3 +166,21 @@ def test_builders_are_listed_without_importing_them():
     assert {"folk_tunes", "note_sequence_folder"} <= set(
         preparation.builder_names()
     )
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(
+    music, tmp_path, monkeypatch
+):
+    import tensorflow as tf
+    from tensorflow_datasets.core import writer
+
+    def fail(*args, **kwargs):
+        raise tf.errors.ResourceExhaustedError(
+            None, None, "x.tfrecord; No space left on device"
+        )
+
+    monkeypatch.setattr(writer.Writer, "finalize", fail)
+    with pytest.raises(UserError, match="No space left on device") as caught:
+        preparation.prepare_folder(music, "mine", tmp_path / "data")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "data").exists()
