@@ -60,10 +60,12 @@ _MODES = {
 }
 _KEY = re.compile(r"^([A-G])([#b]?)[ \t]*([A-Za-z]*)")
 _TONICS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-# Text, decorations by name, fields and comments stay whole; group 1 is the
-# sign of an ornament in front of a note.
+# Text, other decorations by name, fields and comments stay whole; group 1 is an
+# ornament: by its name, or as a sign in front of a note.
 _ORNAMENT = re.compile(
-    r"\"[^\"]*\"|![^!\s]*!|\+[^+\s]*\+|\[[A-Za-z]:[^\]]*\]|%.*"
+    r"([!+](?:trill[()]?|roll|slide|arpeggio|\w*mordent|pralltriller"
+    r"|(?:inverted)?turnx?|trem\d|/+)[!+])"
+    r"|\"[^\"]*\"|![^!\s]*!|\+[^+\s]*\+|\[[A-Za-z]:[^\]]*\]|%.*"
     r"|([~TMPRO]+)(?=[\"!~.uvHLS]*[\^_=]*[A-Ga-g])"
 )
 
@@ -217,7 +219,7 @@ def _clean(head: str, body: str) -> str:
             continue
         if not _FIELD.match(line):
             line = _ORNAMENT.sub(
-                lambda match: "" if match.group(1) else match.group(), line
+                lambda match: "" if match.lastindex else match.group(), line
             )
         kept.append(line)
     return "\n".join(kept) + "\n"

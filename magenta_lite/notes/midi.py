@@ -181,12 +181,13 @@ def _check_header(data: bytes, name: str) -> None:
             "broken_midi", f"{name}: says 0 ticks per quarter note."
         )
     # symusic sets aside as much memory as a chunk claims to have.
-    place = 0
+    place, num_tracks = 0, 0
     while place + 8 <= len(data):
+        num_tracks += data[place : place + 4] == b"MTrk"
         size = int.from_bytes(data[place + 4 : place + 8], "big")
         place += 8 + size
-        if place > len(data):
-            raise NotesError("broken_midi", f"{name}: is cut off.")
+    if place > len(data) or num_tracks < int.from_bytes(data[10:12], "big"):
+        raise NotesError("broken_midi", f"{name}: is cut off.")
 
 
 def _to_sequence(score: symusic.core.ScoreTick) -> NoteSequence:
