@@ -8,7 +8,8 @@ Only the melody is kept: guitar chords ("Am" above the staff) would come as a
 second track of accompaniment, so they are not played; voices (V:) are music
 and stay, each as an instrument. Grace notes and the signs of rolls, trills and
 other ornaments are left out as well: they would be played as bursts of notes
-off the grid and hide the tune.
+off the grid and hide the tune. Fermatas do not double their notes, which would
+shift all later bars.
 """
 
 from __future__ import annotations
@@ -229,7 +230,9 @@ def _run_abc2midi(text: str) -> tuple[bytes, str]:
     """The MIDI file of a tune, empty if there is none; the first complaint."""
     with tempfile.TemporaryDirectory() as folder:
         output = pathlib.Path(folder) / "tune.mid"
-        command = [_abc2midi(), "-", "-NGUI", "-NGRA", "-o", str(output)]
+        # No guitar chords, grace notes or fermatas.
+        flags = ["-NGUI", "-NGRA", "-NFER"]
+        command = [_abc2midi(), "-", *flags, "-o", str(output)]
         try:
             done = subprocess.run(
                 command,
