@@ -63,6 +63,7 @@ setup(
         "absl-py>=2.1",
         # note_seq imports pydub, which imports audioop, which 3.13 dropped.
         'audioop-lts>=0.2.1; python_version >= "3.13"',
+        "etils[epath]>=1.9.1",
         "gin-config>=0.5",
         "keras>=3.12",
         "matplotlib>=3.9",
