@@ -246,6 +246,12 @@ def _run_abc2midi(text: str) -> tuple[bytes, str]:
             raise NotesError(
                 "timeout", f"took longer than {TUNE_SECONDS:g} s to read."
             ) from error
+        except OSError as error:
+            raise NotesError(
+                "missing",
+                f"cannot be read without {command[0]}: {error.strerror}; run "
+                "`pip install --force-reinstall symusic`.",
+            ) from error
         data = output.read_bytes() if output.exists() else b""
     messages = done.stdout.decode("latin-1").split("\n")
     problems = [line for line in messages if line.startswith("Error")]

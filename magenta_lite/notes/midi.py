@@ -306,6 +306,15 @@ def _add_track(
             velocity=velocity,
             **common,
         )
+    _add_controls(sequence, track, common, tempo_map)
+
+
+def _add_controls(
+    sequence: NoteSequence,
+    track: symusic.core.TrackTick,
+    common: dict[str, int | bool],
+    tempo_map: TempoMap,
+) -> None:
     bends = track.pitch_bends.numpy()
     for time, bend in zip(
         _seconds(tempo_map, bends["time"]), bends["value"].tolist(), strict=True

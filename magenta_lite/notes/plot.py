@@ -80,9 +80,12 @@ def piano_roll_image(
     Returns:
       uint8 `[height, width, 3]`, red, green and blue.
     """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     figure = _figure(sequence, primer_end_seconds, title, dots_per_inch=80)
-    figure.canvas.draw()
-    return np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
 def _figure(
@@ -91,7 +94,6 @@ def _figure(
     title: str | None,
     dots_per_inch: int,
 ) -> Figure:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     pitched = [note for note in sequence.notes if not note.is_drum]
@@ -109,7 +111,6 @@ def _figure(
         layout="constrained",
         facecolor="white",
     )
-    FigureCanvasAgg(figure)
     colours = _colours(sequence.notes)
     axes = figure.subplots(
         len(panels), sharex=True, squeeze=False, height_ratios=heights
@@ -170,9 +171,9 @@ def _draw_notes(
 
     left, right = axis.get_xlim()
     low, high = axis.get_ylim()
-    width, height = axis.get_figure().get_size_inches()
-    # Corners look round only if they know how far the axes are stretched.
-    stretch = (high - low) / (0.6 * height) * (0.9 * width) / (right - left)
+    # Corners look round only if they know how far the axes are stretched: a
+    # panel is about four times as wide as high.
+    stretch = 4 * (high - low) / (right - left)
     thinnest = (right - left) / 400
     boxes, colours = [], []
     for note in notes:

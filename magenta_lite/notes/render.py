@@ -198,7 +198,8 @@ def _decayed(seconds: np.ndarray, stage_seconds: float) -> np.ndarray:
 @functools.cache
 def _sound_font() -> SoundFont:
     package = importlib.util.find_spec("pretty_midi")
-    for folder in package.submodule_search_locations if package else ():
+    folders = package.submodule_search_locations if package else None
+    for folder in folders or ():
         fonts = sorted(pathlib.Path(folder).glob("*.sf2"))
         if fonts:
             return SoundFont(fonts[0])
