@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable
 
 from absl import app, flags
+from absl import logging as absl_logging
 
 from magenta_lite.errors import UserError
 
@@ -79,3 +80,5 @@ def _quiet_libraries() -> None:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", category=FutureWarning)
+    # TensorFlow reports every checkpoint; --verbosity=0 shows it.
+    flags.FLAGS.set_default("verbosity", absl_logging.WARNING)
