@@ -76,7 +76,8 @@ def _show_flags_in_help(module_name: str) -> None:
 
 def _quiet_libraries() -> None:
     """Keeps TensorFlow's start-up messages off the user's screen."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # What TensorFlow logs as an error it also raises, or works around.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", category=FutureWarning)

@@ -7,6 +7,8 @@ import os
 import sys
 from collections.abc import Iterator
 
+from absl import flags, logging
+
 
 def load_tensorflow() -> None:
     """Imports TensorFlow and finds its devices, silently.
@@ -21,6 +23,8 @@ def load_tensorflow() -> None:
 
         # Looking for GPUs is what complains where there is none.
         tf.config.list_logical_devices()
+    if not flags.FLAGS["verbosity"].present:
+        logging.set_verbosity(logging.WARNING)
 
 
 @contextlib.contextmanager
