@@ -60,7 +60,7 @@ demo: $(INSTALLED)
 	  --bundle_file=$(DEMO)/demo.mag
 	$(BIN)/python bin/generate.py --bundle_file=$(DEMO)/demo.mag \
 	  --output_dir=$(DEMO)/music --num_outputs=4 --num_steps=128 \
-	  --primer_melody="[60, -2, 62, -2, 64, -2, 65, -2]" \
+	  --primer_melody="[62, -2, 66, -2, 69, -2, 66, -2]" \
 	  --seed=$(SEED) --formats=mid,wav,png
 	@echo
 	@echo "The files above: each melody (.mid), how it sounds (.wav), how it" \

@@ -79,8 +79,8 @@ def _run_shard(
     def sequence(inputs: tf.Tensor, *weights: tf.Tensor) -> tuple:
         # An outer tape must not look into the programs: XLA hands out no
         # intermediate results.
-        inputs, *weights = map(tf.stop_gradient, (inputs, *weights))
-        weights = tuple(weights)
+        inputs = tf.stop_gradient(inputs)
+        weights = tuple(map(tf.stop_gradient, weights))
         chunks = _cut(inputs)
         outputs, states, kept = _forward(chunk, weights, chunks, start)
 
