@@ -279,7 +279,11 @@ class DecodeLoop:
             rows = build(rows, start, sampler.with_numbers(numbers))
             return rows.events, rows.counts, rows.log_likelihood
 
-        compiled = tf.function(function, jit_compile=self.jit_compile)
+        # AutoGraph would rewrite every function on the way for a second; no
+        # component needs it.
+        compiled = tf.function(
+            function, autograph=False, jit_compile=self.jit_compile
+        )
         self._compiled[key] = compiled
         if len(self._compiled) > _MAX_CACHED:
             self._compiled.popitem(last=False)

@@ -6,6 +6,7 @@ import dataclasses
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TypeAlias, cast
 
 import numpy as np
 
@@ -24,7 +25,7 @@ from magenta_lite.generation.samplers import Greedy, make_sampler
 from magenta_lite.models.base import Model
 from magenta_lite.notes.proto import NoteSequence, generator_pb2
 
-Primer = NoteSequence | str | os.PathLike | Sequence[int] | None
+Primer: TypeAlias = NoteSequence | str | os.PathLike | Sequence[int] | None
 
 DEFAULT_PRIMER = (60,)
 """Middle C, as in the original Magenta."""
@@ -205,15 +206,8 @@ class Generator:
         if isinstance(primer, str | os.PathLike):
             primer = _read_primer(Path(primer))
         if isinstance(primer, NoteSequence):
-            events, context = self.codec.encode_primer(primer)
-            if not len(events) and primer.notes:
-                raise GenerationError(
-                    "the primer holds no melody that this model can continue."
-                )
-            if len(events):
-                return events, context
-            return self.codec.encode_primer(primer, num_steps=1)
-        values = list(primer)
+            return self._encode_sequence(primer)
+        values = list(cast(Sequence[int], primer))
         sequence = primer_melody_sequence(
             values,
             qpm or _DEFAULT_QPM,
@@ -221,6 +215,19 @@ class Generator:
         )
         # Rests at the end are no notes; the number of values keeps them.
         return self.codec.encode_primer(sequence, max(1, len(values)))
+
+    def _encode_sequence(
+        self, primer: NoteSequence
+    ) -> tuple[np.ndarray, DecodeContext]:
+        events, context = self.codec.encode_primer(primer)
+        if len(events):
+            return events, context
+        if primer.notes:
+            raise GenerationError(
+                "the primer holds no melody that this model can continue."
+            )
+        # A model starts from an event: one step of silence.
+        return self.codec.encode_primer(primer, num_steps=1)
 
     def _continue(
         self,

@@ -138,6 +138,19 @@ def test_uniform_noise_is_between_zero_and_one_and_even():
     np.testing.assert_allclose(counts, 10_000, atol=400)
 
 
+@pytest.mark.parametrize("classes", [1, 5, 32, 33, 388])
+def test_running_sums_are_those_of_numpy(classes):
+    values = np.random.default_rng(0).random([3, classes]).astype("f")
+    found = samplers._cumulative(tf.constant(values))
+    np.testing.assert_allclose(found, values.cumsum(-1), rtol=1e-5)
+
+
+def test_impossible_labels_at_the_ends_are_never_drawn():
+    logits = tf.constant([[-np.inf, 0.0, -np.inf, 0.0, -np.inf]])
+    tiled = tf.repeat(logits, 20_000, axis=0)
+    assert set(make_sampler()(tiled, SEED).numpy()) == {1, 3}
+
+
 def test_numbers_can_be_tensors_of_one_compiled_function():
     sampler = make_sampler(0.7, 5, 0.8)
     other = make_sampler(1.9, 2, 0.3)
