@@ -85,11 +85,15 @@ def call(function: Callable[..., T], **kwargs: Any) -> T:
     Raises:
       ConfigError: if a component refuses the values that it was given.
       UserError: as the function raises it, without what gin adds.
+        An OSError becomes one, too.
     """
     try:
         return function(**kwargs)
     except UserError as error:
-        message = str(error).split("\n  In call to configurable")[0]
+        raise UserError(_without_gin(error)) from error
+    except OSError as error:
+        # Gin's copy of the error has lost its number and file name.
+        message = re.sub(r"^\[Errno \d+\] ", "", _without_gin(error))
         raise UserError(message) from error
     except (TypeError, ValueError) as error:
         # Gin notes on an error which component's constructor raised it; one
@@ -100,6 +104,10 @@ def call(function: Callable[..., T], **kwargs: Any) -> T:
         raise ConfigError(
             f"{components[0]}: {_first_line(str(error))}"
         ) from error
+
+
+def _without_gin(error: Exception) -> str:
+    return str(error).split("\n  In call to configurable")[0]
 
 
 def find_file(name: str) -> Path:

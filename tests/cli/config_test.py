@@ -230,6 +230,19 @@ def test_user_error_of_the_entry_function_stays_one_line():
     assert str(error.value) == "no such thing."
 
 
+def test_os_error_of_the_entry_function_stays_one_line(tmp_path):
+    missing = tmp_path / "missing"
+
+    @gin.configurable
+    def reading(option=gin.REQUIRED):
+        missing.read_text()
+
+    config.parse([], ["reading.option=1"], entry="reading")
+    with pytest.raises(UserError) as error:
+        config.call(reading)
+    assert str(error.value) == f"No such file or directory: '{missing}'"
+
+
 def test_bug_in_the_entry_function_keeps_its_traceback():
     @gin.configurable
     def broken(option=gin.REQUIRED):
