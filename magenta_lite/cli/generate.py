@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from magenta_lite.notes.proto import NoteSequence
 
 _MAX_PRIMER_LENGTH = 100_000
-_COMPILE_FROM_STEPS = 8192
+_COMPILE_FROM_STEPS = 4096
 """Below, compiling the loop takes longer than it saves."""
 
 

@@ -202,12 +202,9 @@ def _prime(loop: DecodeLoop, rows: Rows, start: Start) -> Rows:
 
     def step(rows: Rows) -> tuple[Rows]:
         _, rows = loop.look(rows)
-        given = tf.gather(rows.events, rows.time)
-        return (
-            loop.append(
-                rows, start.goal, given, tf.zeros_like(given, tf.float32)
-            ),
-        )
+        given = tf.fill(tf.shape(rows.last), start.primer[rows.time])
+        certain = tf.zeros_like(rows.log_likelihood)
+        return (loop.append(rows, start.goal, given, certain),)
 
     def go_on(rows: Rows) -> tf.Tensor:
         return rows.time < start.primer_length

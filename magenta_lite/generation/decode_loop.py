@@ -36,7 +36,9 @@ class Rows(NamedTuple):
 
     Attributes:
       time: int32 scalar, how many events each row has.
-      events: int32 `[buffer, batch]`.
+      events: int32 `[buffer, batch]`; is only written, so that XLA need not
+        copy it.
+      last: int32 `[batch]`, the last events.
       encoding_state: of the encoding, before the last event.
       model_state: of the model, before the last event.
       steps: int32 `[batch]`, time steps so far.
@@ -46,6 +48,7 @@ class Rows(NamedTuple):
 
     time: tf.Tensor
     events: tf.Tensor
+    last: tf.Tensor
     encoding_state: Any
     model_state: Any
     steps: tf.Tensor
@@ -215,9 +218,8 @@ class DecodeLoop:
           logits `[batch, classes]` of the next label, and the rows with the
           states after that event.
         """
-        last = tf.gather(rows.events, rows.time - 1)  # [b]
         inputs, encoding_state = self.model.encoding.step(
-            last, rows.encoding_state
+            rows.last, rows.encoding_state
         )
         logits, model_state = self.model.step(inputs, rows.model_state)
         return logits, rows._replace(
@@ -240,6 +242,7 @@ class DecodeLoop:
             events=tf.tensor_scatter_nd_update(
                 rows.events, [[rows.time]], events[tf.newaxis]
             ),
+            last=events,
             steps=rows.steps + tf.where(unfinished, lasts, 0),
             counts=rows.counts + tf.cast(unfinished, tf.int32),
             log_likelihood=rows.log_likelihood
@@ -254,7 +257,7 @@ class DecodeLoop:
         chosen = tf.gather(log_probs, labels, batch_dims=1)
         events = self.model.encoding.event(labels, rows.encoding_state)
         given = rows.time < start.primer_length
-        events = tf.where(given, tf.gather(rows.events, rows.time), events)
+        events = tf.where(given, start.primer[rows.time], events)
         chosen = tf.where(given, 0.0, chosen)
         return self.append(rows, start.goal, events, chosen)
 
@@ -274,7 +277,7 @@ class DecodeLoop:
             seed: tf.Tensor,
         ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
             goal = Goal(limits[0], limits[1])
-            start = Start(primer_length, goal, seed)
+            start = Start(buffer, primer_length, goal, seed)
             rows = self._first_rows(buffer, batch_size)
             rows = build(rows, start, sampler.with_numbers(numbers))
             return rows.events, rows.counts, rows.log_likelihood
@@ -295,6 +298,7 @@ class DecodeLoop:
         return Rows(
             time=tf.constant(1),
             events=tf.tile(buffer[:, tf.newaxis], [1, batch_size]),
+            last=tf.fill([batch_size], buffer[0]),
             encoding_state=self.model.encoding.initial_state(batch_size),
             model_state=self.model.initial_state(batch_size),
             steps=tf.fill([batch_size], steps),
@@ -308,11 +312,13 @@ class Start:
     """What a loop is given; the fields are tensors.
 
     Attributes:
-      primer_length: int32 scalar, how many events of the buffer are given.
+      primer: int32 `[buffer]`, padded.
+      primer_length: int32 scalar, how many events of it are given.
       goal: when to stop.
       seed: int32 scalar.
     """
 
+    primer: tf.Tensor
     primer_length: tf.Tensor
     goal: Goal
     seed: tf.Tensor
