@@ -57,7 +57,7 @@ demo: $(INSTALLED)
 	$(BIN)/python bin/evaluate.py --run_dir=$(DEMO)/run --dataset=folk_tunes \
 	  --data_dir=$(DEMO)/data --output_json=$(DEMO)/evaluation.json
 	$(BIN)/python bin/export.py --run_dir=$(DEMO)/run \
-	  --bundle_file=$(DEMO)/demo.mag
+	  --bundle_file=$(DEMO)/demo.mag --overwrite
 	$(BIN)/python bin/generate.py --bundle_file=$(DEMO)/demo.mag \
 	  --output_dir=$(DEMO)/music --num_outputs=4 --num_steps=128 \
 	  --primer_melody="[62, -2, 66, -2, 69, -2, 66, -2]" \

@@ -78,7 +78,6 @@ def _quiet_libraries() -> None:
     """Keeps TensorFlow's start-up messages off the user's screen."""
     # What TensorFlow logs as an error it also raises, or works around.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", category=FutureWarning)
     # TensorFlow reports every checkpoint; --verbosity=0 shows it.

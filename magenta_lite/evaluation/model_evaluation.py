@@ -24,8 +24,9 @@ class ModelEvaluation:
         self, model: Model, batch_spec: Mapping[str, tf.TensorSpec]
     ) -> None:
         self._model = model
+        # See TrainStep: models need no AutoGraph, which is slow.
         self._compiled = tf.function(
-            self._measure, input_signature=[dict(batch_spec)]
+            self._measure, input_signature=[dict(batch_spec)], autograph=False
         )
 
     def __call__(

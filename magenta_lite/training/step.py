@@ -48,8 +48,12 @@ class TrainStep:
         self._seed = seed
         self._clip_norm = clip_norm
         self._names: list[str] = []
+        # Models say tf.while_loop where they mean it; to rewrite all of
+        # their Python takes longer than to trace it.
         self._compiled = tf.function(
-            self._distributed_step, input_signature=[dict(batch_spec)]
+            self._distributed_step,
+            input_signature=[dict(batch_spec)],
+            autograph=False,
         )
 
     @property
