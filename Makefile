@@ -13,6 +13,7 @@ SEED ?= 1
 # How many test processes: each one loads TensorFlow (about 1 GB).
 WORKERS ?= 2
 PYTEST_FLAGS ?=
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_FLAGS)
 
 FIND_PYTHON = for python in python3.13 python3.12 python3.11 python3 python; do \
 	if $$python -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; \
@@ -69,10 +70,10 @@ demo: $(INSTALLED)
 	  "plain statistics: $(DEMO)/evaluation.json"
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_FLAGS)
+	$(PYTEST)
 
 quick: $(INSTALLED)
-	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow" $(PYTEST_FLAGS)
+	$(PYTEST) -m "not slow"
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
