@@ -8,6 +8,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from magenta_lite.layers import attention_chunk
+from magenta_lite.layers.lstm import Lstm
 from magenta_lite.layers.recurrence import Recurrence
 from magenta_lite.layers.recurrent import RecurrentLayer
 
@@ -102,6 +104,14 @@ class AttentionCell(RecurrentLayer):
             shape=(self.units,),
             initializer=keras.initializers.RandomUniform(-0.1, 0.1),
             name="score",
+        )
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """`[time, batch, depth]` to `[time, batch, units]`."""
+        if not isinstance(self.layer, Lstm):
+            return super().call(inputs)
+        return attention_chunk.run(
+            self.weight_tensors(), self.attention_length, inputs
         )
 
     def recurrence(self) -> AttentionRecurrence:

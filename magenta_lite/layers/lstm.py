@@ -38,8 +38,8 @@ class LstmRecurrence(Recurrence):
         kernel, recurrent_kernel, bias = weights
         h, c = inner
         z = tf.matmul(inputs, kernel) + tf.matmul(h, recurrent_kernel) + bias
-        gates = _activate(z)
-        h, c = _remember(gates, c)
+        gates = activate_gates(z)
+        h, c = next_cell(gates, c)
         return h, (h, c), h[:, :0]
 
 
@@ -87,13 +87,13 @@ class Lstm(RecurrentLayer):
         )
 
 
-def _activate(z: tf.Tensor) -> tuple[tf.Tensor, ...]:
+def activate_gates(z: tf.Tensor) -> tuple[tf.Tensor, ...]:
     """Input, forget, candidate and output gates of `[batch, 4 * units]`."""
     i, f, g, o = tf.split(z, 4, axis=-1)
     return tf.sigmoid(i), tf.sigmoid(f), tf.tanh(g), tf.sigmoid(o)
 
 
-def _remember(
+def next_cell(
     gates: tuple[tf.Tensor, ...], c: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """The next (h, c)."""
@@ -102,12 +102,39 @@ def _remember(
     return o * tf.tanh(c), c
 
 
+def cell_gradient(
+    gates: tf.Tensor,
+    squashed: tf.Tensor,
+    cell_before: tf.Tensor,
+    d_h: tf.Tensor,
+    d_c: tf.Tensor,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Gradients of a step's sums before the gates and of the cell before.
+
+    Args:
+      gates: activated, `[batch, 4 * units]`.
+      squashed: tanh of the cell after the step, `[batch, units]`.
+      cell_before: the cell before the step.
+      d_h: gradient of the output.
+      d_c: what of the cell's gradient does not come through the output.
+    """
+    i, f, g, o = tf.split(gates, 4, axis=-1)
+    d_c += d_h * o * (1 - squashed**2)
+    d_sums = [
+        d_c * g * i * (1 - i),
+        d_c * cell_before * f * (1 - f),
+        d_c * i * (1 - g**2),
+        d_h * squashed * o * (1 - o),
+    ]
+    return tf.concat(d_sums, axis=-1), d_c * f
+
+
 def _forward(weights: tuple, inputs: tf.Tensor, state: _State) -> tuple:
     """See `Chunk.forward`: one product for all inputs, then the steps."""
     kernel, recurrent_kernel, bias = weights
     (h, c), memory = state
     num_steps = inputs.shape[0]
-    projected = _on_rows(inputs, kernel) + bias  # [t, b, 4u]
+    projected = on_rows(inputs, kernel) + bias  # [t, b, 4u]
     gates = tf.TensorArray(inputs.dtype, num_steps)
     cells = tf.TensorArray(inputs.dtype, num_steps)
     outputs = tf.TensorArray(inputs.dtype, num_steps)
@@ -120,8 +147,8 @@ def _forward(weights: tuple, inputs: tf.Tensor, state: _State) -> tuple:
         cells: tf.TensorArray,
         outputs: tf.TensorArray,
     ) -> tuple:
-        gate = _activate(projected[t] + tf.matmul(h, recurrent_kernel))
-        h, c = _remember(gate, c)
+        gate = activate_gates(projected[t] + tf.matmul(h, recurrent_kernel))
+        h, c = next_cell(gate, c)
         return (
             t + 1,
             h,
@@ -165,18 +192,11 @@ def _backward(
         k: tf.Tensor, d_h: tf.Tensor, d_c: tf.Tensor, d_z: tf.TensorArray
     ) -> tuple:
         t = num_steps - 1 - k
-        i, f, g, o = tf.split(gates[t], 4, axis=-1)
-        d_h += d_outputs[t]
-        d_c += d_h * o * (1 - squashed[t] ** 2)
-        d_gates = [
-            d_c * g * i * (1 - i),
-            d_c * cells_before[t] * f * (1 - f),
-            d_c * i * (1 - g**2),
-            d_h * squashed[t] * o * (1 - o),
-        ]
-        d_gate = tf.concat(d_gates, axis=-1)
-        d_h = tf.matmul(d_gate, recurrent_kernel, transpose_b=True)
-        return k + 1, d_h, d_c * f, d_z.write(t, d_gate)
+        d_gates, d_c = cell_gradient(
+            gates[t], squashed[t], cells_before[t], d_h + d_outputs[t], d_c
+        )
+        d_h = tf.matmul(d_gates, recurrent_kernel, transpose_b=True)
+        return k + 1, d_h, d_c, d_z.write(t, d_gates)
 
     _, d_h, d_c, d_z = tf.while_loop(
         lambda k, *_: k < num_steps,
@@ -186,23 +206,28 @@ def _backward(
     )
     d_z = d_z.stack()  # [t, b, 4u]
     d_weights = (
-        tf.einsum("tbi,tbj->ij", inputs, d_z),
-        tf.einsum("tbi,tbj->ij", outputs_before, d_z),
+        over_rows(inputs, d_z),
+        over_rows(outputs_before, d_z),
         tf.reduce_sum(d_z, [0, 1]),
     )
-    d_inputs = _on_rows(d_z, tf.transpose(kernel))
+    d_inputs = on_rows(d_z, tf.transpose(kernel))
     return d_weights, d_inputs, ((d_h, d_c), d_memory)
 
 
-def _on_rows(sequence: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
+def on_rows(sequence: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
     """`[time, batch, depth]` times `[depth, n]` as one product."""
     shape = tf.shape(sequence)
     product = tf.matmul(tf.reshape(sequence, [-1, sequence.shape[-1]]), matrix)
     return tf.reshape(product, [shape[0], shape[1], matrix.shape[-1]])
 
 
+def over_rows(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    """Sum over time and batch of the outer products of rows."""
+    return tf.einsum("tbi,tbj->ij", a, b)
+
+
 _CHUNK = chunked.Chunk(
-    forward=tf.function(_forward, jit_compile=True),
-    backward=tf.function(_backward, jit_compile=True),
+    forward=tf.function(_forward, jit_compile=True, autograph=False),
+    backward=tf.function(_backward, jit_compile=True, autograph=False),
     num_kept=2,
 )

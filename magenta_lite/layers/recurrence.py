@@ -87,10 +87,14 @@ def chunk_of(recurrence: Recurrence) -> Chunk:
     """
     return Chunk(
         forward=tf.function(
-            functools.partial(_forward, recurrence), jit_compile=True
+            functools.partial(_forward, recurrence),
+            jit_compile=True,
+            autograph=False,
         ),
         backward=tf.function(
-            functools.partial(_backward, recurrence), jit_compile=True
+            functools.partial(_backward, recurrence),
+            jit_compile=True,
+            autograph=False,
         ),
         num_kept=1 + len(tf.nest.flatten(recurrence.initial_inner(1))),
     )

@@ -1,0 +1,431 @@
+"""Training of attention over an LSTM: the chunk, with its gradient by hand.
+
+Attention is bound by memory traffic, not arithmetic: each step of each row
+reads `attention_length` outputs and keys. So intermediates of that size are
+not written where it can be helped:
+
+  - tanh(k + q) = 1 - 2 r with r = 1 / (1 + exp(2 k) exp(2 q)): exponentials
+    are taken once for a key and once for a query, and what remains for each
+    pair is cheap enough to be computed anew inside every sum that needs it.
+    Scores then are -2 score . r, up to a constant that softmax ignores;
+  - the memory is a ring of slots: a step overwrites the oldest row, and no row
+    moves. It reaches a chunk as the blocks of rows that earlier chunks made,
+    which costs no copy to hand on or to keep;
+  - going back, the gradient of a row is gathered from the steps that attended
+    to it when it is needed, instead of every step adding to all rows.
+
+The input projection is folded into the kernel of the LSTM, as nothing lies
+between the two. Shapes below: t steps of the chunk, n slots, b rows of the
+batch, u units.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import tensorflow as tf
+
+from magenta_lite.layers import chunked
+from magenta_lite.layers.lstm import (
+    activate_gates,
+    cell_gradient,
+    next_cell,
+    on_rows,
+    over_rows,
+)
+
+# exp(2 x) stays a normal float32 up to here. Products of two may overflow or
+# vanish, which gives the right r. Beyond, keys and queries are clipped, which
+# tells only where both are of this size, with opposite signs.
+_MAX_EXPONENT = 43.0
+
+
+def run(weights: tuple, attention_length: int, inputs: tf.Tensor) -> tf.Tensor:
+    """Runs `AttentionCell` over an LSTM on whole sequences.
+
+    Args:
+      weights: those of `AttentionCell.weight_tensors`.
+      attention_length: how many past outputs are attended to.
+      inputs: float32 `[time, batch, depth]`.
+
+    Returns:
+      float32 `[time, batch, units]`.
+    """
+    w_in, b_in, *own, kernel, recurrent_kernel, bias = weights
+    depth, units = inputs.shape[-1], recurrent_kernel.shape[0]
+    folded = tf.matmul(w_in, kernel)
+    step_kernel = tf.concat([recurrent_kernel, folded[depth:]], axis=0)
+    bias += tf.linalg.matvec(kernel, b_in, transpose_a=True)
+    return chunked.run(
+        _chunk(attention_length),
+        (folded[:depth], step_kernel, bias, *own),
+        inputs,
+        functools.partial(_initial_state, attention_length, units),
+    )
+
+
+@functools.cache
+def _chunk(attention_length: int) -> chunked.Chunk:
+    """The compiled programs.
+
+    Their weights are: kernel of the input `[depth, 4 * units]`, of the output
+    and context `[2 * units, 4 * units]`, and bias; kernel and bias of the
+    query; kernel of the key; score; kernel and bias of the output.
+
+    Their state is h, c and context, each `[b, u]`, then blocks `[t, b, u]` of
+    outputs and as many of exponentials of keys, oldest first. In a gradient,
+    the place of the exponentials belongs to the keys themselves.
+    """
+    steps = tf.function(
+        functools.partial(_forward, attention_length),
+        jit_compile=True,
+        autograph=False,
+    )
+
+    def forward(weights: tuple, inputs: tf.Tensor, state: tuple) -> tuple:
+        inner, kept = steps(weights, inputs, state)
+        # Out here, what appears more than once is still only stored once.
+        blocks = [
+            (*past[1:], new)
+            for past, new in zip(state[3:], kept[-2:], strict=True)
+        ]
+        return kept[-2], (*inner, *blocks), kept
+
+    backward = tf.function(
+        functools.partial(_backward, attention_length),
+        jit_compile=True,
+        autograph=False,
+    )
+    return chunked.Chunk(forward, backward, num_kept=7)
+
+
+def _initial_state(
+    attention_length: int, units: int, batch_size: int | tf.Tensor
+) -> tuple:
+    """Zeros."""
+    count = -(-attention_length // chunked.CHUNK_STEPS)
+    zeros = tf.zeros([batch_size, units])
+    block = tf.zeros([chunked.CHUNK_STEPS, batch_size, units])
+    return zeros, zeros, zeros, (block,) * count, (tf.exp(block),) * count
+
+
+def _forward(
+    attention_length: int, weights: tuple, inputs: tf.Tensor, state: tuple
+) -> tuple:
+    """h, c and context after the steps, and what `Chunk.forward` keeps."""
+    w_x, w_step, bias, w_query, b_query, w_key, score, w_out, b_out = weights
+    h, c, context, *blocks = state
+    num_steps = inputs.shape[0]
+    ring = [_slots(attention_length, past) for past in blocks]
+    unseen = _unseen(attention_length, num_steps)
+    projected = on_rows(inputs, w_x) + bias  # [t, b, 4u]
+    row_kernel, row_bias = _row_weights(w_key, w_out, b_out)
+
+    def body(
+        t: tf.Tensor, joined: tf.Tensor, c: tf.Tensor, ring: list, arrays: list
+    ) -> tuple:
+        outputs, keys = ring
+        gates = activate_gates(projected[t] + tf.matmul(joined, w_step))
+        h, c = next_cell(gates, c)
+        query = tf.matmul(tf.concat([c, h], axis=-1), w_query) + b_query
+        query = _exponential(query)
+        scores = tf.linalg.matvec(_ratio(keys, query), -2 * score)  # [n, b]
+        shares = tf.nn.softmax(scores - unseen[t], axis=0)
+        context = tf.reduce_sum(shares[:, :, tf.newaxis] * outputs, axis=0)
+        joined = tf.concat([h, context], axis=-1)
+        row = tf.matmul(joined, row_kernel) + row_bias
+        output, key = tf.split(row, 2, axis=-1)
+        key = _exponential(key)
+        new = (tf.concat(gates, -1), c, query, shares, context, output, key)
+        ring = [_replaced(outputs, t, output), _replaced(keys, t, key)]
+        return t + 1, joined, c, ring, _written(arrays, t, new)
+
+    joined = tf.concat([h, context], axis=-1)
+    _, joined, c, _, arrays = tf.while_loop(
+        lambda t, *_: t < num_steps,
+        body,
+        (0, joined, c, ring, _arrays(7, num_steps)),
+        maximum_iterations=num_steps,
+    )
+    h, context = tf.split(joined, 2, axis=-1)
+    return (h, c, context), tuple(a.stack() for a in arrays)
+
+
+def _backward(
+    attention_length: int,
+    weights: tuple,
+    inputs: tf.Tensor,
+    state: tuple,
+    kept: tuple,
+    d_outputs: tf.Tensor,
+    d_state: tuple,
+) -> tuple:
+    """See `Chunk.backward`: the steps, then one product for each weight."""
+    w_x, _, _, _, _, w_key, score, _, _ = weights
+    h, c, context, *blocks = state
+    gates, cells, queries, shares, contexts, outputs, _ = kept
+    d_h, d_c, d_context, *d_blocks = d_state
+    memory = [_slots(attention_length, past) for past in blocks]
+    squashed = tf.tanh(cells)
+    hidden = tf.split(gates, 4, axis=-1)[3] * squashed
+    # The last blocks of the next state are the rows that these steps made.
+    d_made = [d_outputs + d_blocks[0][-1], d_blocks[1][-1]]
+    d_joined, d_c, d_score, later, d_steps = _steps_back(
+        weights,
+        (*kept, squashed, _before(c, cells)),
+        memory,
+        d_made,
+        (tf.concat([d_h, d_context], axis=-1), d_c),
+    )
+    d_row, d_query, d_z = d_steps
+    d_output, d_key = tf.split(d_row, 2, axis=-1)
+    d_output += on_rows(d_key, tf.transpose(w_key))
+    joined = tf.concat([hidden, contexts], axis=-1)
+    joined_before = _before(tf.concat([h, context], axis=-1), joined)
+    d_weights = (
+        over_rows(inputs, d_z),
+        over_rows(joined_before, d_z),
+        tf.reduce_sum(d_z, [0, 1]),
+        over_rows(tf.concat([cells, hidden], axis=-1), d_query),
+        tf.reduce_sum(d_query, [0, 1]),
+        over_rows(outputs, d_key),
+        d_score,
+        over_rows(joined, d_output),
+        tf.reduce_sum(d_output, [0, 1]),
+    )
+    d_memory = _memory_gradient(4 * score, memory, queries, shares, later)
+    d_past = [
+        _older(d, d_next) for d, d_next in zip(d_memory, d_blocks, strict=True)
+    ]
+    d_h, d_context = tf.split(d_joined, 2, axis=-1)
+    d_inputs = on_rows(d_z, tf.transpose(w_x))
+    return d_weights, d_inputs, (d_h, d_c, d_context, *d_past)
+
+
+def _steps_back(
+    weights: tuple,
+    kept: tuple,
+    memory: list[tf.Tensor],
+    d_made: list[tf.Tensor],
+    d_inner: tuple[tf.Tensor, tf.Tensor],
+) -> tuple:
+    """The loop of `_backward`.
+
+    Args:
+      weights: see `_chunk`.
+      kept: what `_forward` kept, then tanh of the cells, and the cells before
+        each step.
+      memory: the slots of outputs and of exponentials of keys before the
+        first step, each `[n, b, u]`.
+      d_made: gradients of the outputs and keys that the steps made, each
+        `[t, b, u]`, without what comes through these steps.
+      d_inner: gradients after the last step of (h, context) side by side, and
+        of c.
+
+    Returns:
+      Gradients before the first step of (h, context) and of c; the gradient
+      of the score; gradients of contexts `[t, b, u]` and of scores
+      `[t, n, b]`; of rows (output, key), queries and sums before the gates,
+      each `[t, b, ...]`.
+    """
+    _, w_step, _, w_query, _, w_key, score, w_out, b_out = weights
+    gates, _, queries, shares, contexts, *made, squashed, cells_before = kept
+    num_steps = gates.shape[0]
+    row_kernel, _ = _row_weights(w_key, w_out, b_out)
+    slopes, ones = 4 * score, tf.ones_like(score)
+    shares_by_slot = tf.transpose(shares, [1, 0, 2])  # [n, t, b]
+
+    def row_gradient(t: tf.Tensor, later: list) -> tf.Tensor:
+        """Of the row of step t; the later steps have it in slot t."""
+        # Zeros stand where the loop has not come back to yet.
+        d_contexts, d_scores = later
+        d_output = _weighted_sum(shares_by_slot[t], d_contexts)
+        slope = _slope(made[1][t], queries)
+        d_key = d_made[1][t] + slopes * _weighted_sum(d_scores[:, t], slope)
+        d_key *= _unclipped(made[1][t])
+        return tf.concat([d_made[0][t] + d_output, d_key], axis=-1)
+
+    def attention_gradient(
+        t: tf.Tensor, d_context: tf.Tensor, ring: list
+    ) -> tuple:
+        """Of the scores `[n, b]`, query and the vector `score`."""
+        outputs, keys = ring
+        d_shares = tf.linalg.matvec(outputs * d_context, ones)  # [n, b]
+        d_mean = tf.linalg.matvec(contexts[t] * d_context, ones)  # [b]
+        d_scores = shares[t] * (d_shares - d_mean)
+        ratio = _ratio(keys, queries[t])
+        d_query = slopes * _weighted_sum(d_scores, ratio * (1 - ratio))
+        d_query *= _unclipped(queries[t])
+        d_score = tf.linalg.matvec(
+            tf.reshape(ratio, [-1, ratio.shape[-1]]),
+            tf.reshape(-2 * d_scores, [-1]),
+            transpose_a=True,
+        )
+        return d_scores, d_query, d_score
+
+    def body(
+        k: tf.Tensor,
+        d_joined: tf.Tensor,
+        d_c: tf.Tensor,
+        d_score: tf.Tensor,
+        ring: list,
+        later: list,
+        arrays: list,
+    ) -> tuple:
+        t = num_steps - 1 - k
+        d_row = row_gradient(t, later)
+        d_joined += tf.matmul(d_row, row_kernel, transpose_b=True)
+        d_h, d_context = tf.split(d_joined, 2, axis=-1)
+        ring = [
+            _replaced(rows, t, old[t])
+            for rows, old in zip(ring, memory, strict=True)
+        ]
+        d_scores, d_query, d_more = attention_gradient(t, d_context, ring)
+        later = [
+            _replaced(rows, t, new)
+            for rows, new in zip(later, (d_context, d_scores), strict=True)
+        ]
+        d_seen = tf.matmul(d_query, w_query, transpose_b=True)
+        d_c_seen, d_h_seen = tf.split(d_seen, 2, axis=-1)
+        d_z, d_c = cell_gradient(
+            gates[t],
+            squashed[t],
+            cells_before[t],
+            d_h + d_h_seen,
+            d_c + d_c_seen,
+        )
+        arrays = _written(arrays, t, (d_row, d_query, d_z))
+        d_joined = tf.matmul(d_z, w_step, transpose_b=True)
+        return k + 1, d_joined, d_c, d_score + d_more, ring, later, arrays
+
+    ring = [
+        tf.concat([new, old[num_steps:]], axis=0)
+        for new, old in zip(made, memory, strict=True)
+    ]
+    later = [tf.zeros_like(contexts), tf.zeros_like(shares)]
+    arrays = _arrays(3, num_steps)
+    _, d_joined, d_c, d_score, _, later, arrays = tf.while_loop(
+        lambda k, *_: k < num_steps,
+        body,
+        (0, *d_inner, tf.zeros_like(score), ring, later, arrays),
+        maximum_iterations=num_steps,
+    )
+    return d_joined, d_c, d_score, later, tuple(a.stack() for a in arrays)
+
+
+def _memory_gradient(
+    slopes: tf.Tensor,
+    memory: list[tf.Tensor],
+    queries: tf.Tensor,
+    shares: tf.Tensor,
+    later: list[tf.Tensor],
+) -> list[tf.Tensor]:
+    """What these steps owe to the rows before them: outputs, then keys."""
+    d_contexts, d_scores = later
+    num_steps, num_slots, _ = shares.shape
+    # Slot n holds an old row up to the step that replaces it.
+    old = np.triu(np.ones([num_steps, num_slots], np.float32))[:, :, np.newaxis]
+    slope = _slope(memory[1], queries[:, tf.newaxis])  # [t, n, b, u]
+    return [
+        _weighted_sum(old * shares, d_contexts[:, tf.newaxis]),
+        slopes * _weighted_sum(old * d_scores, slope),
+    ]
+
+
+def _slots(attention_length: int, blocks: tuple) -> tf.Tensor:
+    """The last rows of blocks `[n, b, u]`.
+
+    At least a chunk's steps of them, so that a chunk replaces a slot once.
+    """
+    num_slots = max(attention_length, chunked.CHUNK_STEPS)
+    return tf.concat(blocks, axis=0)[-num_slots:]
+
+
+def _older(d_slots: tf.Tensor, d_next_blocks: tuple) -> tuple:
+    """Gradients of the blocks before a chunk.
+
+    Args:
+      d_slots: gradient of what `_slots` made of them.
+      d_next_blocks: gradients of the blocks after the chunk; all but the last
+        are blocks from before.
+    """
+    steps = chunked.CHUNK_STEPS
+    unread = steps * len(d_next_blocks) - d_slots.shape[0]
+    d_rows = tf.pad(d_slots, [[unread, 0], [0, 0], [0, 0]])
+    first, *rest = tf.split(d_rows, len(d_next_blocks), axis=0)
+    return first, *(
+        a + b for a, b in zip(rest, d_next_blocks[:-1], strict=True)
+    )
+
+
+def _unseen(attention_length: int, num_steps: int) -> tf.Tensor:
+    """`[t, n, 1]`: huge where slot n holds a row too old for step t."""
+    num_slots = max(attention_length, chunked.CHUNK_STEPS)
+    t, n = np.ogrid[:num_steps, :num_slots]
+    age = t - n + np.where(n < t, 0, num_slots)
+    unseen = np.where(age > attention_length, 1e30, 0)
+    return tf.constant(unseen[:, :, np.newaxis], tf.float32)
+
+
+def _row_weights(
+    w_key: tf.Tensor, w_out: tf.Tensor, b_out: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Kernel and bias from (h, context) to (output, key)."""
+    b_key = tf.linalg.matvec(w_key, b_out, transpose_a=True)
+    return (
+        tf.concat([w_out, tf.matmul(w_out, w_key)], axis=1),
+        tf.concat([b_out, b_key], axis=0),
+    )
+
+
+def _exponential(x: tf.Tensor) -> tf.Tensor:
+    return tf.exp(2 * tf.clip_by_value(x, -_MAX_EXPONENT, _MAX_EXPONENT))
+
+
+def _unclipped(exponential: tf.Tensor) -> tf.Tensor:
+    """1, or 0 where `_exponential` clipped; it passes no gradient there."""
+    # A little inside of the limits, as exp rounds.
+    low, high = (np.exp(s * 1.999 * _MAX_EXPONENT) for s in (-1, 1))
+    inside = (exponential > low) & (exponential < high)
+    return tf.cast(inside, exponential.dtype)
+
+
+def _ratio(key: tf.Tensor, query: tf.Tensor) -> tf.Tensor:
+    """The r of the module docstring, from exponentials."""
+    return 1 / (1 + key * query)
+
+
+def _slope(key: tf.Tensor, query: tf.Tensor) -> tf.Tensor:
+    """Minus half of what r changes by, with the key or the query."""
+    ratio = _ratio(key, query)
+    return ratio * (1 - ratio)
+
+
+def _weighted_sum(weights: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+    """Over the first axis; `rows` have one axis more."""
+    return tf.reduce_sum(weights[..., tf.newaxis] * rows, axis=0)
+
+
+def _before(first: tf.Tensor, rest: tf.Tensor) -> tf.Tensor:
+    """What each step found: `first`, then all of `rest` but the last."""
+    return tf.concat([first[tf.newaxis], rest[:-1]], axis=0)
+
+
+def _replaced(rows: tf.Tensor, t: tf.Tensor, row: tf.Tensor) -> tf.Tensor:
+    """`rows` with another row t, which XLA writes in place."""
+    array = tf.TensorArray(
+        rows.dtype, rows.shape[0], element_shape=rows.shape[1:]
+    )
+    changed = array.unstack(rows).write(t, row).stack()
+    return tf.ensure_shape(changed, rows.shape)
+
+
+def _arrays(count: int, num_steps: int) -> list[tf.TensorArray]:
+    return [tf.TensorArray(tf.float32, num_steps) for _ in range(count)]
+
+
+def _written(
+    arrays: list[tf.TensorArray], t: tf.Tensor, values: tuple
+) -> list[tf.TensorArray]:
+    return [a.write(t, x) for a, x in zip(arrays, values, strict=True)]
