@@ -203,6 +203,49 @@ def _backward(
     return d_weights, d_inputs, (d_h, d_c, d_context, *d_past)
 
 
+def _row_gradient(
+    score: tf.Tensor, pair: tuple, slot: tuple, later: tuple
+) -> tf.Tensor:
+    """Of the row (output, key) `[b, 2 * units]` that a step made.
+
+    `pair` is the exponential of its key and those of all queries; `slot` the
+    shares and the gradients of the scores that later steps have for its slot,
+    each `[t, b]`; `later` the gradients of their contexts, and those of the
+    output and of the key without what comes through these steps.
+    """
+    key, queries = pair
+    shares, d_scores = slot
+    d_contexts, d_output, d_key = later
+    d_output += _weighted_sum(shares, d_contexts)
+    d_key += 4 * score * _weighted_sum(d_scores, _slope(key, queries))
+    return tf.concat([d_output, d_key * _unclipped(key)], axis=-1)
+
+
+def _attention_gradient(
+    score: tf.Tensor, ring: list, step: tuple, d_context: tf.Tensor
+) -> tuple:
+    """Of the scores `[n, b]`, the query `[b, u]` and the vector `score`.
+
+    `ring` holds the slots of outputs and of exponentials of keys that the step
+    attended to; `step` its query, shares and context.
+    """
+    outputs, keys = ring
+    query, shares, context = step
+    ones = tf.ones_like(score)
+    d_shares = tf.linalg.matvec(outputs * d_context, ones)  # [n, b]
+    d_mean = tf.linalg.matvec(context * d_context, ones)  # [b]
+    d_scores = shares * (d_shares - d_mean)
+    ratio = _ratio(keys, query)
+    d_query = 4 * score * _weighted_sum(d_scores, ratio * (1 - ratio))
+    d_query *= _unclipped(query)
+    d_score = tf.linalg.matvec(
+        tf.reshape(ratio, [-1, ratio.shape[-1]]),
+        tf.reshape(-2 * d_scores, [-1]),
+        transpose_a=True,
+    )
+    return d_scores, d_query, d_score
+
+
 def _steps_back(
     weights: tuple,
     kept: tuple,
@@ -212,57 +255,18 @@ def _steps_back(
 ) -> tuple:
     """The loop of `_backward`.
 
-    Args:
-      weights: see `_chunk`.
-      kept: what `_forward` kept, then tanh of the cells, and the cells before
-        each step.
-      memory: the slots of outputs and of exponentials of keys before the
-        first step, each `[n, b, u]`.
-      d_made: gradients of the outputs and keys that the steps made, each
-        `[t, b, u]`, without what comes through these steps.
-      d_inner: gradients after the last step of (h, context) side by side, and
-        of c.
-
-    Returns:
-      Gradients before the first step of (h, context) and of c; the gradient
-      of the score; gradients of contexts `[t, b, u]` and of scores
-      `[t, n, b]`; of rows (output, key), queries and sums before the gates,
-      each `[t, b, ...]`.
+    `kept` is what `_forward` kept, tanh of the cells and the cells before each
+    step; `memory` the slots before the first step; `d_made` gradients of the
+    outputs and keys made, without what comes through these steps; `d_inner`
+    those after the last step of (h, context) side by side, and of c. Returns
+    d_inner before the first step, gradients of the score, of contexts and
+    scores, and of rows, queries and sums before the gates, `[t, b, ...]`.
     """
     _, w_step, _, w_query, _, w_key, score, w_out, b_out = weights
     gates, _, queries, shares, contexts, *made, squashed, cells_before = kept
     num_steps = gates.shape[0]
     row_kernel, _ = _row_weights(w_key, w_out, b_out)
-    slopes, ones = 4 * score, tf.ones_like(score)
     shares_by_slot = tf.transpose(shares, [1, 0, 2])  # [n, t, b]
-
-    def row_gradient(t: tf.Tensor, later: list) -> tf.Tensor:
-        """Of the row of step t; the later steps have it in slot t."""
-        # Zeros stand where the loop has not come back to yet.
-        d_contexts, d_scores = later
-        d_output = _weighted_sum(shares_by_slot[t], d_contexts)
-        slope = _slope(made[1][t], queries)
-        d_key = d_made[1][t] + slopes * _weighted_sum(d_scores[:, t], slope)
-        d_key *= _unclipped(made[1][t])
-        return tf.concat([d_made[0][t] + d_output, d_key], axis=-1)
-
-    def attention_gradient(
-        t: tf.Tensor, d_context: tf.Tensor, ring: list
-    ) -> tuple:
-        """Of the scores `[n, b]`, query and the vector `score`."""
-        outputs, keys = ring
-        d_shares = tf.linalg.matvec(outputs * d_context, ones)  # [n, b]
-        d_mean = tf.linalg.matvec(contexts[t] * d_context, ones)  # [b]
-        d_scores = shares[t] * (d_shares - d_mean)
-        ratio = _ratio(keys, queries[t])
-        d_query = slopes * _weighted_sum(d_scores, ratio * (1 - ratio))
-        d_query *= _unclipped(queries[t])
-        d_score = tf.linalg.matvec(
-            tf.reshape(ratio, [-1, ratio.shape[-1]]),
-            tf.reshape(-2 * d_scores, [-1]),
-            transpose_a=True,
-        )
-        return d_scores, d_query, d_score
 
     def body(
         k: tf.Tensor,
@@ -274,14 +278,22 @@ def _steps_back(
         arrays: list,
     ) -> tuple:
         t = num_steps - 1 - k
-        d_row = row_gradient(t, later)
+        # Zeros stand where the loop has not come back to yet.
+        d_row = _row_gradient(
+            score,
+            (made[1][t], queries),
+            (shares_by_slot[t], later[1][:, t]),
+            (later[0], d_made[0][t], d_made[1][t]),
+        )
         d_joined += tf.matmul(d_row, row_kernel, transpose_b=True)
         d_h, d_context = tf.split(d_joined, 2, axis=-1)
         ring = [
             _replaced(rows, t, old[t])
             for rows, old in zip(ring, memory, strict=True)
         ]
-        d_scores, d_query, d_more = attention_gradient(t, d_context, ring)
+        d_scores, d_query, d_more = _attention_gradient(
+            score, ring, (queries[t], shares[t], contexts[t]), d_context
+        )
         later = [
             _replaced(rows, t, new)
             for rows, new in zip(later, (d_context, d_scores), strict=True)
