@@ -20,6 +20,11 @@ class Piece:
       metadata: what a builder knows of the piece, by name.
       num_notes: how many notes the sequence holds.
       seconds: how long it lasts.
+      split: one of `SPLITS` if the source itself says which; "" leaves it to
+        the group. It outranks the group.
+
+    Raises:
+      ValueError: if there is no such split.
     """
 
     id: str
@@ -28,6 +33,11 @@ class Piece:
     metadata: dict[str, str]
     num_notes: int
     seconds: float
+    split: str = ""
+
+    def __post_init__(self) -> None:
+        if self.split and self.split not in SPLITS:
+            raise ValueError(f"{self.id}: no split is called {self.split!r}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

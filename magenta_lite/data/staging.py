@@ -50,6 +50,7 @@ class Staging:
             split: set() for split in SPLITS
         }
         self._moved: dict[str, str] = {}
+        self._official: set[str] = set()
         self.first_reject: Reject | None = None
         self.rejects: collections.Counter = collections.Counter()
         self.num_pieces = 0
@@ -68,11 +69,15 @@ class Staging:
             "metadata": result.metadata,
             "num_notes": result.num_notes,
             "seconds": result.seconds,
+            "split": result.split,
             "size": len(result.sequence),
         }
         self._pieces_file.write(json.dumps(header).encode() + b"\n")
         self._pieces_file.write(result.sequence)
         self.num_pieces += 1
+        if result.split:
+            self._official.add(result.split)
+            return
         groups = self._groups_of_split[split_of(result.group)]
         if len(groups) <= _NUM_FEW_GROUPS:
             groups.add(result.group)
@@ -93,7 +98,7 @@ class Staging:
         """
         groups_of = self._groups_of_split
         for place, split in enumerate(SPLITS):
-            if groups_of[split]:
+            if groups_of[split] or split in self._official:
                 continue
             fullest = max(SPLITS, key=lambda name: len(groups_of[name]))
             later = [name for name in SPLITS[place:] if groups_of[name]]
@@ -109,7 +114,7 @@ class Staging:
             self._moved[group] = split
 
     def split_of(self, group: str) -> str:
-        """The split of a group; valid after `finish`."""
+        """Where pieces without an official split go; valid after `finish`."""
         return self._moved.get(group) or split_of(group)
 
     def pieces(self, split: str) -> Iterator[Piece]:
@@ -124,7 +129,7 @@ class Staging:
             header = json.loads(line)
             size = header.pop("size")
             position += len(line) + size
-            if self.split_of(header["group"]) == split:
+            if (header["split"] or self.split_of(header["group"])) == split:
                 yield Piece(sequence=file.read(size), **header)
 
     def report(self, **fields: Any) -> PreparationReport:
@@ -137,7 +142,7 @@ class Staging:
             splits={
                 split: _split_report(self.pieces(split))
                 for split in SPLITS
-                if self._groups_of_split[split]
+                if self._groups_of_split[split] or split in self._official
             },
             rejects=dict(
                 sorted(self.rejects.items(), key=lambda item: (-item[1], item))

@@ -82,6 +82,35 @@ def test_a_single_piece_is_for_training_wherever_its_hash_lies(tmp_path):
     assert list(staging.report().splits) == ["train"]
 
 
+def test_an_official_split_outranks_the_group(tmp_path):
+    ids_of = {
+        split: [f"{split} {n}" for n in range(3)] for split in reversed(SPLITS)
+    }
+    staging = staged(
+        tmp_path,
+        [
+            dataclasses.replace(piece(name, "one group"), split=split)
+            for split, names in ids_of.items()
+            for name in names
+        ],
+    )
+    for split, names in ids_of.items():
+        assert [p.id for p in staging.pieces(split)] == names
+    assert list(staging.report().splits) == list(SPLITS)
+
+
+def test_official_splits_are_left_empty_if_the_source_leaves_them_so(tmp_path):
+    pieces = [
+        dataclasses.replace(piece(f"p{n}"), split="train") for n in range(9)
+    ]
+    assert list(staged(tmp_path, pieces).report().splits) == ["train"]
+
+
+def test_an_unknown_official_split_is_refused():
+    with pytest.raises(ValueError, match="'valid'"):
+        dataclasses.replace(piece("x"), split="valid")
+
+
 def test_rejects_are_listed_and_counted(tmp_path):
     staging = staged(
         tmp_path,
