@@ -87,6 +87,15 @@ class Codec(abc.ABC):
         """The event that fills a batch behind the end of a sequence."""
         return 0
 
+    @property
+    def reject_reasons(self) -> Mapping[str, str]:
+        """What each reason that `extract` counts means, and what to do.
+
+        One short phrase each for the extraction report, e.g. `{"too_short":
+        "melody shorter than min_bars = 7; lower MelodyCodec.min_bars"}`.
+        """
+        return {}
+
     @abc.abstractmethod
     def extract(self, sequence: NoteSequence) -> Extraction:
         """Finds every usable part of a piece, counting what it leaves out."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import gin
 import numpy as np
@@ -85,15 +85,30 @@ class MelodyCodec(Codec):
         """No event, note-off and the pitches of the range."""
         return NUM_SPECIAL_EVENTS + self.max_pitch - self.min_pitch
 
+    @property
+    def reject_reasons(self) -> Mapping[str, str]:
+        """What each reason means: of pieces, sections, tracks, melodies."""
+        return quantize.REASONS | {
+            "no_notes": "a piece without notes",
+            "other_steps_per_quarter": "quantised before, to another grid "
+            f"than MelodyCodec.steps_per_quarter = {self.steps_per_quarter}",
+            "non_integer_steps_per_bar": "a section whose bar is no whole "
+            "number of steps; raise MelodyCodec.steps_per_quarter",
+            "polyphonic": "notes of a track start together; "
+            "MelodyCodec.ignore_polyphonic_notes = True keeps the highest",
+            "bad_note": "a track with a note that ends before it starts, or "
+            "above pitch 127; mend the file",
+            "too_short": "a melody shorter than MelodyCodec.min_bars = "
+            f"{self.min_bars} bars",
+            "too_few_pitches": "a melody of fewer pitch classes than "
+            f"MelodyCodec.min_unique_pitches = {self.min_unique_pitches}",
+        }
+
     def extract(self, sequence: NoteSequence) -> Extraction:
         """Finds the melodies of every track.
 
-        The piece is cut where its tempo or time signature changes. Reasons
-        in `rejects`: `no_notes` (the whole piece), `polyphonic` and
-        `bad_note` (tracks), `non_integer_steps_per_bar`,
-        `bad_time_signature`, `bad_tempo`, `bad_time` and
-        `other_steps_per_quarter` (sections), `too_short` and
-        `too_few_pitches` (melodies).
+        The piece is cut where its tempo or time signature changes. What is
+        left out is counted under the names in `reject_reasons`.
 
         Args:
           sequence: any NoteSequence; if it is quantised, its steps are used.

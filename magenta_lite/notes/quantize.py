@@ -23,12 +23,23 @@ _MAX_STEP = 2**31 - 1
 _Value = TypeVar("_Value")
 
 
+REASONS = {
+    "multiple_tempos": "the tempo changes; cut the music there",
+    "multiple_time_signatures": "the time signature changes; cut the music "
+    "there",
+    "bad_time_signature": "a time signature such as 4/0 or 3/7; mend the file",
+    "bad_tempo": "a tempo of zero or no number; mend the file",
+    "bad_time": "a note's time is no usable number; mend the file",
+    "negative_time": "a note lies before time zero; mend the file",
+}
+"""What each reason of a `QuantizeError` means, and what to do."""
+
+
 class QuantizeError(UserError):
     """A sequence has no grid of steps.
 
     Attributes:
-      reason: `multiple_tempos`, `multiple_time_signatures`,
-        `bad_time_signature`, `bad_tempo`, `bad_time` or `negative_time`.
+      reason: a key of `REASONS`.
     """
 
     def __init__(self, reason: str, message: str) -> None:
