@@ -119,12 +119,15 @@ class Section:
       time_signature: (numerator, denominator).
       qpm: tempo in quarter notes a minute.
       offset_seconds: where the section starts in its piece.
+      total_seconds: how long it lasts, silence at its end included; where
+        its last note lasts longer, that counts.
     """
 
     notes: NoteArrays
     time_signature: tuple[int, int] = DEFAULT_TIME_SIGNATURE
     qpm: float = DEFAULT_QPM
     offset_seconds: float = 0.0
+    total_seconds: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,6 +141,7 @@ class QuantizedNotes:
       time_signature: (numerator, denominator).
       qpm: tempo in quarter notes a minute.
       steps_per_quarter: resolution of the grid.
+      total_steps: how long the music lasts, silence at its end included.
     """
 
     notes: NoteArrays
@@ -146,6 +150,7 @@ class QuantizedNotes:
     time_signature: tuple[int, int]
     qpm: float
     steps_per_quarter: int
+    total_steps: int
 
     @property
     def steps_per_bar(self) -> float:
@@ -201,6 +206,7 @@ def quantize(section: Section, steps_per_quarter: int) -> QuantizedNotes:
     end = end + (end == start)
     if (start < 0).any() or (end < 0).any():
         raise QuantizeError("negative_time", "a note lies before time zero")
+    total = quantize_to_step(section.total_seconds, steps_per_second)
     return QuantizedNotes(
         notes=section.notes,
         start_step=start,
@@ -208,6 +214,7 @@ def quantize(section: Section, steps_per_quarter: int) -> QuantizedNotes:
         time_signature=section.time_signature,
         qpm=section.qpm,
         steps_per_quarter=steps_per_quarter,
+        total_steps=int(end.max(initial=total)),
     )
 
 
@@ -231,6 +238,7 @@ def read_quantized(sequence: NoteSequence) -> QuantizedNotes:
         time_signature=section.time_signature,
         qpm=section.qpm,
         steps_per_quarter=sequence.quantization_info.steps_per_quarter,
+        total_steps=int(end.max(initial=sequence.total_quantized_steps)),
     )
 
 
@@ -267,6 +275,7 @@ def whole_section(sequence: NoteSequence) -> Section:
         if signatures
         else DEFAULT_TIME_SIGNATURE,
         qpm=tempos[0][1] if tempos else DEFAULT_QPM,
+        total_seconds=sequence.total_time,
     )
 
 
@@ -306,6 +315,7 @@ def split_on_time_changes(sequence: NoteSequence) -> list[Section]:
             _value_at(signatures, start, DEFAULT_TIME_SIGNATURE),
             _value_at(tempos, start, DEFAULT_QPM),
             start,
+            end - start,
         )
         for (start, end), (first, last) in zip(
             pairwise(bounds), pairwise(cuts), strict=True

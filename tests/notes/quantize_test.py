@@ -101,6 +101,15 @@ def test_split_cuts_notes_and_counts_from_each_start():
     assert second.notes.end_seconds.tolist() == [0.5]
 
 
+def test_silence_at_the_end_counts():
+    sequence = _sequence((0, 1), (1.5, 2.25), total_time=3)
+    sequence.tempos.add(time=1.5, qpm=60)
+    first, second = split_on_time_changes(sequence)
+    assert (first.total_seconds, second.total_seconds) == (1.5, 1.5)
+    assert quantize(first, 4).total_steps == 12
+    assert quantize(second, 4).total_steps == 6
+
+
 def test_missing_total_time_is_the_end_of_the_last_note():
     (section,) = split_on_time_changes(_sequence((0, 1), total_time=0.0))
     assert len(section.notes) == 1
@@ -148,6 +157,8 @@ def test_whole_sequences_quantise_as_in_note_seq(sequence):
     notes = quantize(whole_section(sequence), 4)
     _assert_same(notes, expected)
     _assert_same(read_quantized(expected), expected)
+    assert notes.total_steps == expected.total_quantized_steps
+    assert read_quantized(expected).total_steps == notes.total_steps
 
 
 @settings(max_examples=200, deadline=None)
