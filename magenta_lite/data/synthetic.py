@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import gin
 
+from magenta_lite.data import synthetic_parts
 from magenta_lite.notes.proto import NoteSequence
 
-_VERSION = 1  # raise it when the same seed gives other tunes
+_VERSION = 2  # raise it when the same seed gives other tunes
+_MELODY_STREAM = "1"  # melodies are those of version 1
 _QPM = 120.0
 _TICKS_PER_QUARTER = 220
-_VELOCITY = 90
 
 # Time signature -> rhythms of one bar, in quarter notes.
 _RHYTHMS: dict[tuple[int, int], tuple[tuple[float, ...], ...]] = {
@@ -38,8 +39,10 @@ _SECTION_BARS = 4
 class SyntheticDataset:
     """Tunes of scales, arpeggios and repeated sections in several meters.
 
-    Monophonic, 16 bars, one tune after another from a seed: tune i of a split
-    does not depend on how many there are. It has the same methods as a
+    16 bars each: a melody (instrument 0), with chord symbols, a polyphonic
+    piano with sustain pedal, bass and drums, so that every recipe finds
+    something to train on. One tune after another from a seed: tune i of a
+    split does not depend on how many there are. It has the same methods as a
     prepared data set.
 
     Attributes:
@@ -82,14 +85,19 @@ class SyntheticDataset:
         """Id and serialized NoteSequence of every tune."""
         for number in range(self.num_sequences(split)):
             name = f"synthetic/{split}/{number:05d}"
-            rng = random.Random(f"{_VERSION}/{self.seed}/{name}")
-            sequence = _tune(rng)
+            sequence = _tune(_streams(f"{self.seed}/{name}"))
             sequence.id = name
             yield name, sequence.SerializeToString(deterministic=True)
 
 
-def _tune(rng: random.Random) -> NoteSequence:
+def _streams(key: str) -> Callable[[str], random.Random]:
+    """What gives each part of a tune its own random stream."""
+    return lambda part: random.Random(f"{part}/{key}")
+
+
+def _tune(stream: Callable[[str], random.Random]) -> NoteSequence:
     """A tune of four sections, some of them repeated."""
+    rng = stream(_MELODY_STREAM)
     meter = rng.choice(sorted(_RHYTHMS))
     scale = rng.choice(_SCALES)
     tonic = rng.randint(_LOWEST_TONIC, _HIGHEST_TONIC)
@@ -105,12 +113,13 @@ def _tune(rng: random.Random) -> NoteSequence:
         octave, step = divmod(degree, len(scale))
         sequence.notes.add(
             pitch=tonic + 12 * octave + scale[step],
-            velocity=_VELOCITY,
             start_time=start_seconds,
             end_time=end_seconds,
         )
         start_seconds = end_seconds
     sequence.total_time = start_seconds
+    num_bars = _SECTION_BARS * len(form)
+    synthetic_parts.add_parts(sequence, tonic, scale, num_bars, stream)
     return sequence
 
 
