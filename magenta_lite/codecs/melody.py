@@ -10,6 +10,7 @@ import gin
 import numpy as np
 
 from magenta_lite.codecs import melody_extraction as extraction
+from magenta_lite.codecs import metric_grid
 from magenta_lite.codecs.base import Codec, DecodeContext, Extraction
 from magenta_lite.codecs.melody_extraction import (
     NO_EVENT,
@@ -18,11 +19,10 @@ from magenta_lite.codecs.melody_extraction import (
     NUM_SPECIAL_EVENTS,
 )
 from magenta_lite.errors import UserError
-from magenta_lite.notes import quantize
 from magenta_lite.notes.proto import NoteSequence
+from magenta_lite.notes.quantize import QuantizedNotes
 
 TICKS_PER_QUARTER = 220
-_MAX_PRIMER_STEPS = 1_000_000
 
 
 @gin.register
@@ -88,12 +88,8 @@ class MelodyCodec(Codec):
     @property
     def reject_reasons(self) -> Mapping[str, str]:
         """What each reason means: of pieces, sections, tracks, melodies."""
-        return quantize.REASONS | {
+        return metric_grid.REJECT_REASONS | {
             "no_notes": "a piece without notes",
-            "other_steps_per_quarter": "quantised before, to another grid "
-            f"than MelodyCodec.steps_per_quarter = {self.steps_per_quarter}",
-            "non_integer_steps_per_bar": "a section whose bar is no whole "
-            "number of steps; raise MelodyCodec.steps_per_quarter",
             "polyphonic": "notes of a track start together; "
             "MelodyCodec.ignore_polyphonic_notes = True keeps the highest",
             "bad_note": "a track with a note that ends before it starts, or "
@@ -118,10 +114,9 @@ class MelodyCodec(Codec):
         """
         rejects: collections.Counter = collections.Counter()
         melodies = []
-        for notes in self._sections(sequence, rejects):
-            if notes.steps_per_bar % 1:
-                rejects["non_integer_steps_per_bar"] += 1
-                continue
+        for notes in metric_grid.sections(
+            sequence, self.steps_per_quarter, rejects
+        ):
             for melody in self._melodies(notes, self._rules(notes), rejects):
                 if reason := self._reason_to_discard(melody, notes):
                     rejects[reason] += 1
@@ -152,27 +147,21 @@ class MelodyCodec(Codec):
           UserError: if tempo or time signature change, a bar is no whole
             number of steps, or the primer is longer than `num_steps`.
         """
-        notes = self._quantize_primer(sequence)
+        notes = metric_grid.quantize_primer(sequence, self.steps_per_quarter)
         melody = self._primer_melody(notes)
+        start_step, length = metric_grid.fill_primer(
+            melody.start_step, len(melody.events), num_steps
+        )
+        events, shift = self._squash(
+            _lengthen(melody.events, length), recentre=True
+        )
         context = DecodeContext(
             qpm=notes.qpm,
-            start_step=melody.start_step,
+            start_step=start_step,
+            transposition=shift,
             time_signature=notes.time_signature,
         )
-        events = melody.events
-        if num_steps is not None:
-            if num_steps < melody.start_step + len(events):
-                raise UserError(
-                    f"the primer lasts {melody.start_step + len(events)} "
-                    f"steps, more than the {num_steps} that there is room "
-                    "for; shorten it or ask for more steps"
-                )
-            if not len(events):
-                start_step = max(0, num_steps - 1)
-                context = dataclasses.replace(context, start_step=start_step)
-            events = _lengthen(events, num_steps - context.start_step)
-        events, shift = self._squash(events, recentre=True)
-        return events, dataclasses.replace(context, transposition=shift)
+        return events, context
 
     def decode(
         self, events: np.ndarray, context: DecodeContext | None = None
@@ -224,27 +213,7 @@ class MelodyCodec(Codec):
         table[:, :NUM_SPECIAL_EVENTS] = events[:NUM_SPECIAL_EVENTS]
         return table.astype(np.int32)
 
-    def _sections(
-        self, sequence: NoteSequence, rejects: collections.Counter
-    ) -> Iterator[quantize.QuantizedNotes]:
-        info = sequence.quantization_info
-        try:
-            if info.steps_per_quarter == self.steps_per_quarter:
-                yield quantize.read_quantized(sequence)
-                return
-        except quantize.QuantizeError as error:
-            rejects[error.reason] += 1
-            return
-        if info.steps_per_quarter or info.steps_per_second:
-            rejects["other_steps_per_quarter"] += 1
-            return
-        for section in quantize.split_on_time_changes(sequence):
-            try:
-                yield quantize.quantize(section, self.steps_per_quarter)
-            except quantize.QuantizeError as error:
-                rejects[error.reason] += 1
-
-    def _rules(self, notes: quantize.QuantizedNotes) -> extraction.Rules:
+    def _rules(self, notes: QuantizedNotes) -> extraction.Rules:
         return extraction.Rules(
             steps_per_bar=int(notes.steps_per_bar),
             gap_steps=self.gap_bars * int(notes.steps_per_bar),
@@ -256,7 +225,7 @@ class MelodyCodec(Codec):
 
     def _melodies(
         self,
-        notes: quantize.QuantizedNotes,
+        notes: QuantizedNotes,
         rules: extraction.Rules,
         rejects: collections.Counter,
     ) -> Iterator[extraction.Melody]:
@@ -267,7 +236,7 @@ class MelodyCodec(Codec):
                 rejects[error.reason] += 1
 
     def _reason_to_discard(
-        self, melody: extraction.Melody, notes: quantize.QuantizedNotes
+        self, melody: extraction.Melody, notes: QuantizedNotes
     ) -> str | None:
         too_short = melody.num_steps < notes.steps_per_bar * self.min_bars
         if too_short or not len(melody.events):
@@ -301,30 +270,7 @@ class MelodyCodec(Codec):
         squashed[is_note] = pitches - low + NUM_SPECIAL_EVENTS
         return squashed, shift
 
-    def _quantize_primer(
-        self, sequence: NoteSequence
-    ) -> quantize.QuantizedNotes:
-        try:
-            section = quantize.whole_section(sequence)
-            notes = quantize.quantize(section, self.steps_per_quarter)
-        except quantize.QuantizeError as error:
-            raise UserError(f"primer: {error}") from None
-        if notes.steps_per_bar % 1:
-            numerator, denominator = notes.time_signature
-            raise UserError(
-                f"primer: a bar of {numerator}/{denominator} is no whole "
-                f"number of steps at {self.steps_per_quarter} a quarter; "
-                "change its time signature"
-            )
-        if len(notes.end_step) and notes.end_step.max() > _MAX_PRIMER_STEPS:
-            raise UserError(
-                f"the primer is longer than {_MAX_PRIMER_STEPS} steps"
-            )
-        return notes
-
-    def _primer_melody(
-        self, notes: quantize.QuantizedNotes
-    ) -> extraction.Melody:
+    def _primer_melody(self, notes: QuantizedNotes) -> extraction.Melody:
         rules = dataclasses.replace(
             self._rules(notes),
             gap_steps=float("inf"),
