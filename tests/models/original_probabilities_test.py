@@ -20,6 +20,7 @@ _MODELS = {
     "performance_with_dynamics": lambda: EventRnn(
         OneHotEncoding(388), units=(32, 32)
     ),
+    "polyphony": lambda: EventRnn(OneHotEncoding(259), units=(32, 32)),
 }
 _LONG = ("basic_rnn", "lookback_rnn", "attention_rnn")
 _CELL = "rnn|multi_rnn_cell|cell_{}|"
