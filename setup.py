@@ -6,7 +6,14 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 ROOT = Path(__file__).resolve().parent
-COMMANDS = ("prepare", "train", "evaluate", "export", "generate")
+COMMANDS = (
+    "prepare",
+    "inspect_dataset",
+    "train",
+    "evaluate",
+    "export",
+    "generate",
+)
 
 
 def version() -> str:

@@ -1,6 +1,5 @@
 """Random melodies as long as folk melodies, and a plain way to batch them."""
 
-import collections
 import pathlib
 
 import numpy as np
@@ -32,7 +31,7 @@ def random_cache(
     for length in np.clip(lengths, _SHORTEST, _LONGEST).astype(int):
         notes = rng.integers(12, codec.num_events - 12, length)
         writer.write([np.where(rng.random(length) < 0.5, notes, 0)])
-    writer.finish({}, collections.Counter(), num_melodies)
+    writer.finish({})
     return cache_files.open_cache(folder, {})
 
 

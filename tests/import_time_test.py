@@ -46,6 +46,15 @@ FLAGS = {
         "data_dir",
         "output_json",
     ],
+    "inspect_dataset": [
+        "gin_file",
+        "gin_param",
+        "dataset",
+        "split",
+        "data_dir",
+        "output_csv",
+        "output_png",
+    ],
     "export": ["run_dir", "bundle_file", "bundle_description"],
     "generate": [
         "bundle_file",

@@ -24,6 +24,10 @@ class ToyCodec(Codec):
     def num_events(self):
         return self.pitches + 1
 
+    @property
+    def reject_reasons(self):
+        return {"no_notes": "a tune without notes"}
+
     def extract(self, sequence):
         if sequence.notes and sequence.notes[0].pitch == 127:
             raise UserError("pitch 127 is not for us.")

@@ -98,13 +98,16 @@ def main(argv: list[str], flag_values: flags.FlagValues = flags.FLAGS) -> int:
     if flag_values.dataset:
         params.append(f"train.dataset = {flag_values.dataset!r}")
     config.parse(flag_values.gin_file, params, entry="train")
-    result = config.call(
-        train,
-        run_dir=Path(flag_values.run_dir).expanduser(),
-        data_dir=flag_values.data_dir,
-        strategy=flag_values.strategy,
-        warm_start_bundle=flag_values.warm_start_bundle,
-    )
+    try:
+        result = config.call(
+            train,
+            run_dir=Path(flag_values.run_dir).expanduser(),
+            data_dir=flag_values.data_dir,
+            strategy=flag_values.strategy,
+            warm_start_bundle=flag_values.warm_start_bundle,
+        )
+    except UserError as error:
+        raise UserError(f"{error}{_advice(error, flag_values)}") from error
     return INTERRUPTED_STATUS if result.status == "interrupted" else 0
 
 
@@ -112,6 +115,17 @@ def console() -> None:
     """The entry point of `magenta_lite_train`."""
     define_flags()
     app.run(main)
+
+
+def _advice(error: UserError, flag_values: flags.FlagValues) -> str:
+    """Where there was nothing to train on: the command that says why."""
+    from magenta_lite.cli import inspect_dataset
+    from magenta_lite.data.event_cache import EmptyDatasetError
+
+    if not isinstance(error.__cause__, EmptyDatasetError):
+        return ""
+    command = inspect_dataset.command(error.__cause__.split, flag_values)
+    return f" See the whole report with `{command}`."
 
 
 @gin.configurable(

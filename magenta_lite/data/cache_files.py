@@ -1,8 +1,9 @@
 """The files of an event cache: reading, writing, checking.
 
-A cache is a folder: `index.json`, and for each shard `shard-00000.events`
-(little-endian integers of the smallest fitting type, example after example)
-and `shard-00000.lengths` (int32, events of each example).
+A cache is a folder: `index.json`, `sequences.csv` (what came of each sequence)
+and for each shard `shard-00000.events` (little-endian integers of the smallest
+fitting type, example after example) and `shard-00000.lengths` (int32, events of
+each example).
 """
 
 from __future__ import annotations
@@ -12,17 +13,24 @@ import dataclasses
 import json
 import pathlib
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-SCHEMA_VERSION = 1
+from magenta_lite.data.sequence_table import (
+    SequenceCounts,
+    SequenceTableWriter,
+    read_sequence_table,
+)
+
+SCHEMA_VERSION = 2
 
 MAX_SHARD_VALUES = 4_000_000
 """Integers in one shard; a single longer example makes a larger shard."""
 
 INDEX = "index.json"
+SEQUENCES = "sequences.csv"
 LENGTH_DTYPE = np.dtype("<i4")
 
 
@@ -46,6 +54,8 @@ class Shard:
 @dataclasses.dataclass(frozen=True)
 class EventCache:
     """All examples of one split under one codec; each has two events or more.
+
+    It may hold none; `event_cache.build_event_cache` never returns such a one.
 
     Attributes:
       path: the folder.
@@ -78,7 +88,19 @@ class EventCache:
     @property
     def lengths(self) -> np.ndarray:
         """Events of every example: int32 `[num_examples]`, read from disk."""
-        return np.concatenate([self.read_lengths(s) for s in self.shards])
+        none = np.zeros([0], LENGTH_DTYPE)
+        return np.concatenate(
+            [none, *(self.read_lengths(s) for s in self.shards)]
+        )
+
+    @property
+    def sequences_path(self) -> pathlib.Path:
+        """A CSV file of what came of each sequence."""
+        return self.path / SEQUENCES
+
+    def sequences(self) -> Iterator[SequenceCounts]:
+        """What came of each sequence, in order."""
+        return read_sequence_table(self.sequences_path)
 
     def read_lengths(self, shard: Shard) -> np.ndarray:
         """Events of each example of a shard: int32 `[num_examples]`."""
@@ -110,7 +132,8 @@ def open_cache(
         if index["identity"] != identity:
             return None
         cache = _from_index(path, index)
-        whole = all(
+        whole = index["sequences_checksum"] == _crc32(cache.sequences_path)
+        whole &= all(
             _checksums(shard) == entry["checksums"]
             for shard, entry in zip(cache.shards, index["shards"], strict=True)
         )
@@ -159,16 +182,13 @@ def _crc32(path: pathlib.Path) -> int:
 
 
 class CacheWriter:
-    """Writes examples into a folder, shard by shard.
+    """Writes what a codec made of sequences into a folder, shard by shard.
 
     Args:
       folder: an empty folder.
       dtype: type of the integers on disk.
       event_shape: shape of one event.
       max_shard_values: integers in a shard; a longer example gets its own.
-
-    Attributes:
-      num_examples: how many were written.
     """
 
     def __init__(
@@ -178,7 +198,10 @@ class CacheWriter:
         event_shape: tuple[int, ...],
         max_shard_values: int,
     ) -> None:
-        self.num_examples = 0
+        self._table = SequenceTableWriter(folder / SEQUENCES)
+        self._num_sequences = 0
+        self._num_examples = 0
+        self._rejects: collections.Counter = collections.Counter()
         self._folder = folder
         self._dtype = dtype
         self._event_shape = event_shape
@@ -188,35 +211,42 @@ class CacheWriter:
         self._open_values = 0
         self._shards: list[dict[str, Any]] = []
 
-    def write(self, examples: Iterable[np.ndarray]) -> None:
-        """Adds examples `[time, *event_shape]`."""
-        for events in examples:
-            if self._open_values + events.size > self._max_shard_values:
-                self._close_shard()
-            self._open.append(events.astype(self._dtype))
-            self._open_values += events.size
-            self._max_length = max(self._max_length, len(events))
-            self.num_examples += 1
-
-    def finish(
+    def write(
         self,
-        identity: dict[str, Any],
-        rejects: collections.Counter,
-        num_sequences: int,
+        examples: Sequence[np.ndarray],
+        sequence_id: str = "",
+        rejects: Mapping[str, int] | None = None,
     ) -> None:
+        """Adds what came of one sequence.
+
+        Args:
+          examples: events `[time, *event_shape]` each.
+          sequence_id: its id in the data set.
+          rejects: how many parts were left out, by reason.
+        """
+        for events in examples:
+            self._add(events)
+        counts = SequenceCounts(
+            sequence_id, len(examples), sum(map(len, examples)), rejects or {}
+        )
+        self._table.write(counts)
+        self._num_sequences += 1
+        self._rejects.update(counts.rejects)
+
+    def finish(self, identity: dict[str, Any]) -> None:
         """Writes what is left, and the index.
 
         Args:
           identity: what the cache was made from.
-          rejects: what was left out, by reason.
-          num_sequences: how many sequences were read.
         """
         self._close_shard()
+        self._table.close()
         index = {
             "identity": identity,
-            "num_sequences": num_sequences,
-            "num_examples": self.num_examples,
-            "rejects": dict(rejects.most_common()),
+            "num_sequences": self._num_sequences,
+            "num_examples": self._num_examples,
+            "rejects": dict(self._rejects.most_common()),
+            "sequences_checksum": _crc32(self._folder / SEQUENCES),
             "dtype": self._dtype.str,
             "event_shape": list(self._event_shape),
             "max_length": self._max_length,
@@ -224,6 +254,14 @@ class CacheWriter:
         }
         text = json.dumps(index, indent=1) + "\n"
         (self._folder / INDEX).write_text(text, encoding="utf-8")
+
+    def _add(self, events: np.ndarray) -> None:
+        if self._open_values + events.size > self._max_shard_values:
+            self._close_shard()
+        self._open.append(events.astype(self._dtype))
+        self._open_values += events.size
+        self._max_length = max(self._max_length, len(events))
+        self._num_examples += 1
 
     def _close_shard(self) -> None:
         if not self._open:

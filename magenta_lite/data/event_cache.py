@@ -19,7 +19,12 @@ from typing import Any, Protocol
 import magenta_lite.codecs
 import magenta_lite.notes
 from magenta_lite.codecs.base import Codec
-from magenta_lite.data import cache_files, parallel_encode, worker_pool
+from magenta_lite.data import (
+    cache_files,
+    extraction_report,
+    parallel_encode,
+    worker_pool,
+)
 from magenta_lite.data.cache_files import EventCache as EventCache
 from magenta_lite.data.delayed_progress import DelayedProgress
 from magenta_lite.errors import UserError
@@ -50,10 +55,50 @@ class Dataset(Protocol):
 
 
 class EmptyDatasetError(UserError):
-    """A codec found nothing to use in a data set."""
+    """A codec found nothing to use in a split of a data set.
+
+    Attributes:
+      split: which one.
+    """
+
+    def __init__(self, split: str, message: str) -> None:
+        self.split = split
+        super().__init__(message)
 
 
 def build_event_cache(
+    dataset: Dataset,
+    split: str,
+    codec: Codec,
+    cache_dir: str | os.PathLike,
+    num_workers: int | None = None,
+    progress: bool = True,
+) -> EventCache:
+    """As `encode_split`, for those who need examples.
+
+    Raises:
+      EmptyDatasetError: if no example came out; it says why.
+    """
+    cache = encode_split(
+        dataset, split, codec, cache_dir, num_workers, progress
+    )
+    if cache.num_examples:
+        return cache
+    if not cache.num_sequences:
+        raise EmptyDatasetError(
+            split,
+            f"split {split!r} of {dataset.name!r} holds no sequences; prepare "
+            "it again from more files.",
+        )
+    report = extraction_report.make_report(cache, codec)
+    raise EmptyDatasetError(
+        split,
+        f"split {split!r} of {dataset.name!r} gives no example: "
+        f"{report.line()}",
+    )
+
+
+def encode_split(
     dataset: Dataset,
     split: str,
     codec: Codec,
@@ -77,8 +122,8 @@ def build_event_cache(
       num_workers: processes; one per processor if None.
       progress: whether to show a bar if it takes more than two seconds.
 
-    Raises:
-      EmptyDatasetError: if no example came out; it says why.
+    Returns:
+      The cache, which is empty if the codec can use nothing.
     """
     identity = _identity(dataset, split, codec)
     path = pathlib.Path(cache_dir) / _folder_name(dataset, split, identity)
@@ -109,38 +154,22 @@ def _encode(
     writer = cache_files.CacheWriter(
         folder, dtype, codec.event_shape, cache_files.MAX_SHARD_VALUES
     )
-    rejects: collections.Counter = collections.Counter()
-    num_sequences = 0
-    serialized = (record for _, record in dataset.sequences(split))
+    ids: collections.deque[str] = collections.deque()  # read ahead
+
+    def records() -> Iterator[bytes]:
+        for sequence_id, record in dataset.sequences(split):
+            ids.append(sequence_id)
+            yield record
+
     with DelayedProgress(
         f"encoding {split}", dataset.num_sequences(split), progress
     ) as bar:
         for encoded in parallel_encode.encode_in_order(
-            codec, serialized, num_workers
+            codec, records(), num_workers
         ):
-            writer.write(encoded.examples)
-            rejects.update(encoded.rejects)
-            num_sequences += 1
+            writer.write(encoded.examples, ids.popleft(), encoded.rejects)
             bar.advance(1)
-    if not writer.num_examples:
-        raise _empty_dataset(dataset.name, split, num_sequences, rejects)
-    writer.finish(identity, rejects, num_sequences)
-
-
-def _empty_dataset(
-    name: str, split: str, num_sequences: int, rejects: collections.Counter
-) -> EmptyDatasetError:
-    if not num_sequences:
-        return EmptyDatasetError(
-            f"split {split!r} of {name!r} holds no sequences; prepare it again "
-            "from more files."
-        )
-    listed = ", ".join(f"{r} ({n})" for r, n in rejects.most_common())
-    return EmptyDatasetError(
-        f"split {split!r} of {name!r} gives no example: {num_sequences} "
-        f"sequences read, left out: {listed}; relax the codec's limits or "
-        "prepare other files."
-    )
+    writer.finish(identity)
 
 
 def _num_workers(num_sequences: int, asked: int | None) -> int:

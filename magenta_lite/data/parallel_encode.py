@@ -22,6 +22,17 @@ MIN_EVENTS = 2
 """Shorter examples hold nothing to predict."""
 
 
+REASONS = {
+    "damaged_record": "no NoteSequence in the prepared data; prepare it again",
+    "fewer_than_two_events": "too short to hold anything to predict",
+    "nothing_found": "the codec found nothing of its kind",
+    "timed_out": "took minutes to encode; leave the file out",
+    "crashed": "crashed the process that encoded it; leave the file out",
+    "out_of_memory": "took gigabytes to encode; leave the file out",
+}
+"""What each reason that is counted here means, and what to do."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Encoded:
     """What a codec made of one sequence.

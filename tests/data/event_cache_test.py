@@ -20,6 +20,11 @@ from magenta_lite.data.event_cache import (
     EmptyDatasetError,
     build_event_cache,
 )
+from magenta_lite.data.sequence_table import (
+    SequenceCounts,
+    SequenceTableWriter,
+    read_sequence_table,
+)
 
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -119,6 +124,11 @@ def _delete_lengths(folder):
     (folder / "shard-00000.lengths").unlink()
 
 
+def _garble_sequences(folder):
+    path = folder / "sequences.csv"
+    path.write_text(path.read_text().replace("train/0", "train/9"))
+
+
 def _cut_index(folder):
     path = folder / "index.json"
     path.write_text(path.read_text()[:-20])
@@ -140,6 +150,7 @@ def _foreign_index(folder):
         _truncate,
         _garble,
         _delete_lengths,
+        _garble_sequences,
         _cut_index,
         _empty_index,
         _foreign_index,
@@ -265,13 +276,58 @@ def test_few_sequences_start_no_processes(tmp_path, monkeypatch):
 
 def test_nothing_usable_is_an_error_that_says_why(tmp_path):
     dataset = ToyDataset([_TUNES[1], _TUNES[1], _TUNES[3]])
-    with pytest.raises(EmptyDatasetError) as caught:
-        build_event_cache(dataset, "train", ToyCodec(), tmp_path)
-    message = str(caught.value)
-    assert "3 sequences" in message
-    assert "no_notes (2), fewer_than_two_events (1)" in message
-    assert "\n" not in message
-    assert list(tmp_path.iterdir()) == []
+    for _ in range(2):
+        with pytest.raises(EmptyDatasetError) as caught:
+            build_event_cache(dataset, "train", ToyCodec(), tmp_path)
+        assert caught.value.split == "train"
+        assert str(caught.value) == (
+            "split 'train' of 'toy' gives no example: ToyCodec read 3 "
+            "sequences and made 0 examples; left out: no_notes 2 (a tune "
+            "without notes), fewer_than_two_events 1 (too short to hold "
+            "anything to predict)."
+        )
+    assert dataset.reads == 1
+
+
+def test_what_came_of_each_sequence(tmp_path):
+    dataset = dataset_of_lengths([3] * 210)
+    dataset._records[5] = _TUNES[3].SerializeToString()
+    dataset._records[7] = b"\xff no proto"
+    for num_workers in (1, 2):
+        cache = build_event_cache(
+            dataset,
+            "train",
+            ToyCodec(),
+            tmp_path / str(num_workers),
+            num_workers,
+        )
+        counts = list(cache.sequences())
+        assert [c.sequence_id for c in counts] == [
+            f"train/{i}" for i in range(210)
+        ]
+        for number, count in enumerate(counts):
+            expected = {
+                5: (0, 0, {"fewer_than_two_events": 1}),
+                7: (0, 0, {"damaged_record": 1}),
+            }.get(number, (1, 3, {}))
+            assert expected == (
+                count.num_examples,
+                count.num_events,
+                count.rejects,
+            )
+
+
+def test_ids_of_every_kind_are_kept(tmp_path):
+    path = tmp_path / "table.csv"
+    names = ["a,b", 'quo"te', "line\nbreak", "été 音", ""]
+    writer = SequenceTableWriter(path)
+    for number, name in enumerate(names):
+        writer.write(SequenceCounts(name, number, 2 * number, {"a": 1, "b": 2}))
+    writer.close()
+    assert list(read_sequence_table(path)) == [
+        SequenceCounts(name, number, 2 * number, {"a": 1, "b": 2})
+        for number, name in enumerate(names)
+    ]
 
 
 def test_no_sequences_is_an_error(tmp_path):

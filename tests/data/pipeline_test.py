@@ -1,4 +1,3 @@
-import collections
 import functools
 import itertools
 
@@ -170,8 +169,8 @@ def test_padding_costs_less_than_a_tenth(tmp_path):
     rng = np.random.default_rng(1)
     lengths = np.clip(rng.gamma(4, 62, 3000), 64, 511).astype(int)
     writer = cache_files.CacheWriter(tmp_path, np.dtype("u1"), (), 10**6)
-    writer.write(np.ones([length]) for length in lengths)
-    writer.finish({}, collections.Counter(), len(lengths))
+    writer.write([np.ones([length]) for length in lengths])
+    writer.finish({})
     cache = cache_files.open_cache(tmp_path, {})
     dataset = pipeline.train_batches(cache, _CODEC, 128, seed=0)
     per_epoch = pipeline.batches_per_epoch(cache, 128)
