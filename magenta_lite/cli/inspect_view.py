@@ -34,7 +34,7 @@ def print_report(report: ExtractionReport, title: str) -> None:
     grid.add_column("left out")
     for name in ("parts", "share", "sequences"):
         grid.add_column(name, justify="right")
-    grid.add_column("meaning, what to do")
+    grid.add_column("meaning, what to do", overflow="fold")
     for reject in report.rejects:
         grid.add_row(
             reject.reason,
