@@ -208,6 +208,11 @@ class DrumsCodec(Codec):
         hits = zip(steps.tolist(), main_pitches[classes].tolist(), strict=True)
         return _to_sequence(hits, context, self.steps_per_quarter)
 
+    def default_primer(self, qpm: float = 120.0) -> NoteSequence:
+        """One hit of the first class, at a tempo in quarters a minute."""
+        hit = (self.drum_classes[0][0],)
+        return primer_drums_sequence([hit], qpm, self.steps_per_quarter)
+
     def steps_per_second(self, qpm: float) -> float:
         """How many time steps pass in a second at this tempo."""
         return self.steps_per_quarter * qpm / 60.0

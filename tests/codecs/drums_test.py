@@ -192,6 +192,13 @@ def test_empty_primer():
     assert context.start_step == 8
 
 
+def test_default_primer_is_one_hit():
+    codec = DrumsCodec(steps_per_quarter=2)
+    primer = codec.default_primer(qpm=90)
+    assert codec.encode_primer(primer)[0].tolist() == [1]
+    assert primer.tempos[0].qpm == 90
+
+
 def test_primer_without_one_grid_is_an_error():
     sequence = _sequence((36, 80))
     sequence.tempos.add(time=2, qpm=99)
