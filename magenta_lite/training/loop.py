@@ -40,6 +40,8 @@ class LoopOptions:
       patience: stop after so many evaluations in a row without a lower
         validation loss; None trains to the end.
       clip_norm: the largest global norm of the gradient; None never clips.
+      micro_batch_size: how many rows of a batch go through the model at a
+        time: less needs less memory, for the same step; None takes all.
       checkpoints_to_keep: how many of the latest checkpoints are kept; the
         best one is kept beside them.
 
@@ -52,6 +54,7 @@ class LoopOptions:
     log_every: int = 50
     patience: int | None = None
     clip_norm: float | None = None
+    micro_batch_size: int | None = None
     checkpoints_to_keep: int = 3
 
     def __post_init__(self) -> None:
@@ -188,6 +191,7 @@ class TrainingLoop:
             batches.element_spec,
             self._seed,
             self._options.clip_norm,
+            self._options.micro_batch_size,
         )
         measured: list[tf.Tensor] = []
         since = time.monotonic()

@@ -11,6 +11,7 @@ import tensorflow as tf
 from magenta_lite import batch as batch_keys
 from magenta_lite.models.base import Model
 
+LOSS = "loss"
 OBJECTIVE = "objective"
 GRADIENT_NORM = "gradient_norm"
 EVENTS = "events"
@@ -31,6 +32,9 @@ class TrainStep:
         batch makes it trace again.
       seed: of the run.
       clip_norm: the largest global norm of the gradient; None never clips.
+      micro_batch_size: how many rows go through the model at a time; their
+        gradients are summed up, so that memory shrinks and the step stays the
+        same but for dropout. None takes whole batches.
     """
 
     def __init__(
@@ -41,12 +45,14 @@ class TrainStep:
         batch_spec: Mapping[str, tf.TensorSpec],
         seed: int,
         clip_norm: float | None = None,
+        micro_batch_size: int | None = None,
     ) -> None:
         self._model = model
         self._optimizer = optimizer
         self._strategy = strategy
         self._seed = seed
         self._clip_norm = clip_norm
+        self._micro_batch_size = micro_batch_size
         self._names: list[str] = []
         # Models say tf.while_loop where they mean it; to rewrite all of
         # their Python takes longer than to trace it.
@@ -92,11 +98,10 @@ class TrainStep:
 
     def _replica_step(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
         variables = self._model.trainable_variables
-        with tf.GradientTape() as tape:
-            loss, metrics = self._model.loss_and_metrics(
-                batch, training=True, seed=self._step_seed()
-            )
-        gradients = tape.gradient(loss, variables)
+        if self._micro_batch_size is None:
+            gradients, measured = self._pass(batch, self._step_seed())
+        else:
+            gradients, measured = self._passes(batch, self._micro_batch_size)
         norm = tf.linalg.global_norm(gradients)
         if self._clip_norm is not None:
             gradients, _ = tf.clip_by_global_norm(
@@ -104,14 +109,70 @@ class TrainStep:
             )
         self._optimizer.apply(gradients, variables)
         one = tf.constant(1.0)
-        measured = {
-            **metrics,
-            OBJECTIVE: (loss, one),
-            GRADIENT_NORM: (norm, one),
-            EVENTS: (self._count_events(batch), one),
-        }
+        self._names += [GRADIENT_NORM, EVENTS]
+        own = [[norm, one], [self._count_events(batch), one]]
+        return tf.concat([measured, tf.stack(own)], axis=0)
+
+    def _pass(
+        self, batch: dict[str, tf.Tensor], seed: tf.Tensor
+    ) -> tuple[list[tf.Tensor], tf.Tensor]:
+        """Gradients of some rows' loss, and their metrics `[metrics, 2]`."""
+        with tf.GradientTape() as tape:
+            loss, metrics = self._model.loss_and_metrics(
+                batch, training=True, seed=seed
+            )
+        gradients = tape.gradient(loss, self._model.trainable_variables)
+        measured = {**metrics, OBJECTIVE: (loss, tf.constant(1.0))}
         self._names = list(measured)
-        return tf.cast(tf.stack(list(measured.values())), tf.float32)
+        return gradients, tf.cast(tf.stack(list(measured.values())), tf.float32)
+
+    def _passes(
+        self, batch: dict[str, tf.Tensor], rows: int
+    ) -> tuple[list[tf.Tensor], tf.Tensor]:
+        """`_pass` over a few rows at a time.
+
+        A loss is a mean, so each pass counts by the weight of its loss.
+        """
+        num_passes = -(-tf.shape(batch[batch_keys.EVENTS])[0] // rows)
+
+        def body(
+            k: tf.Tensor, total: list[tf.Tensor], measured: tf.TensorArray
+        ) -> tuple:
+            part = {
+                name: tensor[k * rows : (k + 1) * rows]
+                for name, tensor in batch.items()
+            }
+            seed = tf.random.experimental.stateless_fold_in(
+                self._step_seed(), k
+            )
+            gradients, values = self._pass(part, seed)
+            weight = values[self._names.index(LOSS), 1]
+            total = [
+                a + weight * b for a, b in zip(total, gradients, strict=True)
+            ]
+            return k + 1, total, measured.write(k, values)
+
+        _, total, measured = tf.while_loop(
+            lambda k, *_: k < num_passes,
+            body,
+            (
+                0,
+                [tf.zeros_like(v) for v in self._model.trainable_variables],
+                tf.TensorArray(tf.float32, num_passes),
+            ),
+            parallel_iterations=1,  # side by side they would save nothing
+        )
+        values = measured.stack()  # [passes, metrics, 2]
+        weights = values[:, self._names.index(LOSS), 1]
+        count = tf.reduce_sum(weights)
+        objective = self._names.index(OBJECTIVE)
+        mean = tf.math.divide_no_nan(
+            tf.reduce_sum(values[:, objective, 0] * weights), count
+        )
+        sums = tf.tensor_scatter_nd_update(
+            tf.reduce_sum(values, axis=0), [[objective]], [[mean, 1.0]]
+        )
+        return [tf.math.divide_no_nan(g, count) for g in total], sums
 
     def _count_events(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
         return tf.cast(tf.reduce_sum(batch[batch_keys.LENGTHS]), tf.float32)
