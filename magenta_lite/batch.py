@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 EVENTS = "events"
-"""int32 `[batch, time]`, padded with the codec's `pad`."""
+"""int32 `[batch, time, *event_shape]`, padded with the codec's `pad`."""
 
 LENGTHS = "lengths"
 """int32 `[batch]`: how many events of each row are real."""
@@ -16,11 +16,13 @@ Divides a row's summed loss into a loss per step; event 0 is never predicted.
 
 
 def spec(
-    batch_size: int | None = None, max_events: int | None = None
+    batch_size: int | None = None,
+    max_events: int | None = None,
+    event_shape: tuple[int, ...] = (),
 ) -> dict[str, tf.TensorSpec]:
     """The signature of a batch; None leaves a size open."""
     return {
-        EVENTS: tf.TensorSpec([batch_size, max_events], tf.int32),
+        EVENTS: tf.TensorSpec([batch_size, max_events, *event_shape], tf.int32),
         LENGTHS: tf.TensorSpec([batch_size], tf.int32),
         STEPS: tf.TensorSpec([batch_size], tf.int32),
     }

@@ -13,23 +13,33 @@ def walk(encoding, events, jit_compile=False):
     whole sequences stand for, and the state after the last step.
     """
     labels = encoding.labels(tf.constant(events)).numpy()
-    batch_size, num_steps = events.shape
+    controls = next_controls(encoding, events)
+    batch_size, num_steps = events.shape[:2]
 
     @tf.function(jit_compile=jit_compile)
-    def advance(event, label, state):
+    def advance(event, label, control, state):
         found = encoding.event(label, state)
-        inputs, state = encoding.step(event, state)
+        inputs, state = encoding.step(event, state, control)
         return inputs, found, state
 
     state = encoding.initial_state(batch_size)
     all_inputs, all_found = [], []
     for t in range(num_steps):
         inputs, found, state = advance(
-            tf.constant(events[:, t]), tf.constant(labels[:, t]), state
+            tf.constant(events[:, t]),
+            tf.constant(labels[:, t]),
+            controls[:, t],
+            state,
         )
         all_inputs.append(inputs.numpy())
         all_found.append(found.numpy())
     return np.stack(all_inputs, 1), np.stack(all_found, 1), state
+
+
+def next_controls(encoding, events):
+    """What is told at each step: the control of the event after it."""
+    controls = encoding.controls(tf.constant(events))
+    return tf.concat([controls[:, 1:], controls[:, -1:]], axis=1)
 
 
 def check_encoding(encoding, events, jit_compile=False):
@@ -38,24 +48,29 @@ def check_encoding(encoding, events, jit_compile=False):
     inputs = encoding.inputs(tf.constant(events))
     labels = encoding.labels(tf.constant(events))
     assert inputs.dtype == tf.float32 and labels.dtype == tf.int32
-    assert inputs.shape == (*events.shape, encoding.input_depth)
+    assert inputs.shape == (*events.shape[:2], encoding.input_depth)
+    assert labels.shape == (*events.shape[:2], *encoding.head.label_shape)
     assert labels.numpy().min() >= 0
-    assert labels.numpy().max() < encoding.num_classes
+    if not encoding.head.label_shape:
+        assert labels.numpy().max() < encoding.num_classes
     stepped, found, _ = walk(encoding, events, jit_compile)
     np.testing.assert_array_equal(stepped, inputs)
-    np.testing.assert_array_equal(found, events)
+    # Before the first event nobody has told its control.
+    first = 1 if encoding.control_depth else 0
+    np.testing.assert_array_equal(found[:, first:], events[:, first:])
 
 
 def check_loop(encoding, events):
     """The state survives a compiled while loop; open shapes work as well."""
     events = np.asarray(events, np.int32)
-    batch_size, num_steps = events.shape
+    batch_size, num_steps = events.shape[:2]
     depth = encoding.input_depth
+    controls = next_controls(encoding, events)
 
     @tf.function(jit_compile=True)
     def loop(events):
         def body(t, state, last):
-            last, state = encoding.step(events[:, t], state)
+            last, state = encoding.step(events[:, t], state, controls[:, t])
             return t + 1, state, last
 
         state = encoding.initial_state(batch_size)
@@ -64,7 +79,9 @@ def check_loop(encoding, events):
             lambda t, *_: t < num_steps, body, (0, state, last)
         )[2]
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)])
+    shape = [None, None, *events.shape[2:]]
+
+    @tf.function(input_signature=[tf.TensorSpec(shape, tf.int32)])
     def whole(events):
         return encoding.inputs(events), encoding.labels(events)
 

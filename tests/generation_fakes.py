@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from magenta_lite.encodings.base import Encoding
+from magenta_lite.layers.heads import CategoricalHead
 from magenta_lite.models.base import Model
 
 
@@ -36,7 +37,7 @@ class PlainEncoding(Encoding):
     def initial_state(self, batch_size):
         return tf.zeros([batch_size], tf.int32)
 
-    def step(self, event, state):
+    def step(self, event, state, control=None):
         return tf.one_hot(event, self.num_events), state + 1
 
     def event(self, label, state):
@@ -54,6 +55,7 @@ class MarkovModel(Model):
     def __init__(self, encoding, tables):
         super().__init__(name="markov")
         self.encoding = encoding
+        self.head = CategoricalHead(encoding.num_classes)
         self.tables = tf.constant(np.asarray(tables, np.float32))
 
     def loss_and_metrics(self, batch, training, seed=None):

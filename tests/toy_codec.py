@@ -78,6 +78,10 @@ class PairCodec(ToyCodec):
         pairs = [np.stack([e, e], axis=1) for e in found.events]
         return Extraction(pairs, found.rejects)
 
+    def transposition_table(self, shifts):
+        table = super().transposition_table(shifts)
+        return np.stack([table, table], axis=1)
+
 
 @dataclasses.dataclass(frozen=True)
 class BrokenCodec(ToyCodec):

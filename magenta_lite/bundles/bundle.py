@@ -181,12 +181,12 @@ def from_bytes(data: bytes, extra_classes: Iterable[type] = ()) -> Bundle:
     extra_classes = tuple(extra_classes)
     codec = manifests.build_codec(manifest.get("codec"), extra_classes)
     encoding = manifests.build_encoding(manifest.get("encoding"), extra_classes)
-    num_encoded = getattr(encoding, "num_events", codec.num_events)
-    if num_encoded != codec.num_events:
-        raise BundleError(
-            f"its codec has {codec.num_events} events, its encoding "
-            f"{num_encoded}."
-        )
+    for name, size in codec.encoding_sizes().items():
+        encoded = getattr(encoding, name, size)
+        if encoded != size:
+            raise BundleError(
+                f"its codec has {name} {size}, its encoding {encoded}."
+            )
     model = weights.build_checked(
         functools.partial(
             manifests.build_model,

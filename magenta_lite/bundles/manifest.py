@@ -21,19 +21,20 @@ from magenta_lite.bundles.errors import BundleError
 from magenta_lite.codecs.base import Codec
 
 if typing.TYPE_CHECKING:
-    from magenta_lite.encodings.base import Encoding
+    from magenta_lite.encodings.base import Encoding, EncodingPart
     from magenta_lite.models.base import Model
 
+_MAX_DEPTH = 8
 _MAX_LIST_LENGTH = 1000
 _T = TypeVar("_T")
 
 
-def describe(component: Codec | Encoding | Model) -> dict[str, Any]:
+def describe(component: Codec | EncodingPart | Model) -> dict[str, Any]:
     """Says in JSON values how to build a codec, an encoding or a model.
 
     Args:
       component: its `get_config()` must consist of JSON values (tuples count
-        as lists).
+        as lists), and of parts of encodings, which are described the same way.
 
     Returns:
       `{"class": "magenta_lite.codecs.melody:MelodyCodec", "config": {...}}`.
@@ -41,12 +42,20 @@ def describe(component: Codec | Encoding | Model) -> dict[str, Any]:
     Raises:
       TypeError: if the config holds anything else.
     """
-    cls = type(component)
-    config = component.get_config()
+    config = json.dumps(
+        component.get_config(), allow_nan=False, default=_describe_part
+    )
     return {
-        "class": class_name(cls),
-        "config": json.loads(json.dumps(config, allow_nan=False)),
+        "class": class_name(type(component)),
+        "config": json.loads(config),
     }
+
+
+def _describe_part(value: Any) -> dict[str, Any]:
+    """For `json`: what is no JSON value must be a part of an encoding."""
+    if not hasattr(value, "get_config"):
+        raise TypeError(f"{type(value).__name__} is no JSON value")
+    return describe(value)
 
 
 def class_name(cls: type) -> str:
@@ -74,13 +83,10 @@ def build_codec(description: Any, extra_classes: Iterable[type] = ()) -> Codec:
 def build_encoding(
     description: Any, extra_classes: Iterable[type] = ()
 ) -> Encoding:
-    """Builds a described encoding; see `build_codec`."""
+    """Builds a described encoding, with its parts; see `build_codec`."""
     from magenta_lite.encodings.base import Encoding
 
-    cls, config = _resolve(
-        description, "magenta_lite.encodings", Encoding, extra_classes
-    )
-    return _construct(cls, (), config)
+    return _build_part(description, Encoding, tuple(extra_classes))
 
 
 def build_model(
@@ -93,6 +99,32 @@ def build_model(
         description, "magenta_lite.models", Model, extra_classes
     )
     return _construct(cls, (encoding,), config)
+
+
+def _build_part(
+    description: Any,
+    base: type[_T],
+    extra_classes: tuple[type, ...],
+    depth: int = 0,
+) -> _T:
+    """Builds an encoding, or a part of one, after its own parts."""
+    from magenta_lite.encodings.base import EncodingPart
+
+    if depth > _MAX_DEPTH:
+        raise BundleError("the description of the encoding is too deep")
+    cls, config = _resolve(
+        description, "magenta_lite.encodings", base, extra_classes
+    )
+
+    def with_parts(value: Any) -> Any:
+        if isinstance(value, list):
+            return [with_parts(item) for item in value]
+        if isinstance(value, dict):
+            return _build_part(value, EncodingPart, extra_classes, depth + 1)
+        return value
+
+    built = {name: with_parts(value) for name, value in config.items()}
+    return _construct(cls, (), built)
 
 
 def _resolve(
@@ -144,7 +176,7 @@ def _construct(cls: type, arguments: tuple, config: dict[str, Any]) -> Any:
         if known is None or known.kind is inspect.Parameter.VAR_KEYWORD:
             raise BundleError(f"{cls.__name__} takes no {name[:100]!r}")
         if not _conforms(value, hints.get(name, Any)):
-            shown = json.dumps(value)[:60]
+            shown = json.dumps(value, default=repr)[:60]
             raise BundleError(f"{name} of {cls.__name__} cannot be {shown}")
         checked[name] = _with_tuples(value)
     try:
@@ -177,6 +209,8 @@ def _conforms(value: Any, hint: Any) -> bool:
         return isinstance(value, float | int) and not isinstance(value, bool)
     if hint in (int, bool, str):
         return type(value) is hint
+    if inspect.isclass(hint) and hasattr(hint, "get_config"):
+        return isinstance(value, hint)
     return True  # The constructor knows more about it than we do.
 
 

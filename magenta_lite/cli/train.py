@@ -159,7 +159,8 @@ def train(
       recipe: the id that the run's bundle will carry, e.g. "basic_rnn".
       dataset: the name of a prepared dataset, or a dataset object.
       codec: a `Codec`.
-      encoding: makes an `Encoding`, given `num_events`.
+      encoding: makes an `Encoding`, given `num_events`, or `field_sizes` where
+        the codec's events are vectors.
       model: makes a `Model`, given the encoding.
       optimizer: makes a Keras optimizer.
       options: a `LoopOptions`.

@@ -67,7 +67,7 @@ class TrainingJob:
         keras.utils.set_random_seed(self.seed)
         with strategy.scope():
             model = self.make_model(
-                self.make_encoding(num_events=self.codec.num_events)
+                self.make_encoding(**self.codec.encoding_sizes())
             )
             optimizer = self.make_optimizer()
         dataset = open_dataset(self.dataset, data_dir)

@@ -6,6 +6,7 @@ import abc
 import collections
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -64,10 +65,37 @@ class DecodeContext:
     instrument: int = 0
 
 
+@dataclasses.dataclass(frozen=True)
+class NoteEvents:
+    """How notes and time stand in plain events, for augmentation.
+
+    Time passes either in every event, one step each, `rest` being the one that
+    does nothing else; or in `shifts` alone, other events taking no time.
+
+    Attributes:
+      starts: int32 `[num_events]`: a number for the note that an event starts,
+        e.g. its pitch; -1 where it starts none.
+      ends: int32 `[num_events]`: the number of the note that an event ends;
+        -1 where it ends none, or whatever sounds.
+      rest: the event that lets one step pass and does nothing else; None
+        where there are `shifts`.
+      shifts: int32 `[longest]`: the events that let 1, 2, ... steps pass;
+        empty where there is `rest`.
+    """
+
+    starts: np.ndarray
+    ends: np.ndarray
+    rest: int | None = None
+    shifts: np.ndarray = dataclasses.field(
+        default_factory=lambda: np.zeros([0], np.int32)
+    )
+
+
 class Codec(abc.ABC):
     """NoteSequence to events and back; subclasses are frozen dataclasses.
 
-    An event is an int32 in `[0, num_events)`, or a vector of `event_shape`.
+    An event is an int32 in `[0, num_events)`, or a vector of `event_shape` =
+    (fields,) where the music has parts: a melody and its chord, the 88 keys.
     Codecs are pure NumPy, hold no state and are picklable, so that worker
     processes can run them.
     """
@@ -75,7 +103,10 @@ class Codec(abc.ABC):
     @property
     @abc.abstractmethod
     def num_events(self) -> int:
-        """How many different events there are."""
+        """How many different events there are.
+
+        Where events are vectors, the largest of `field_sizes`.
+        """
 
     @property
     def event_shape(self) -> tuple[int, ...]:
@@ -83,9 +114,25 @@ class Codec(abc.ABC):
         return ()
 
     @property
+    def field_sizes(self) -> tuple[int, ...]:
+        """How many values each field of an event has."""
+        return (self.num_events,) * (self.event_shape or (1,))[0]
+
+    def encoding_sizes(self) -> dict[str, Any]:
+        """The sizes that an encoding of these events is made with."""
+        if self.event_shape:
+            return {"field_sizes": self.field_sizes}
+        return {"num_events": self.num_events}
+
+    @property
     def pad(self) -> int:
-        """The event that fills a batch behind the end of a sequence."""
+        """What fills a batch behind the end of a sequence, in every field."""
         return 0
+
+    @property
+    def default_num_steps(self) -> int:
+        """Length of a piece, in time steps, if nobody says how long."""
+        return 128
 
     @property
     def reject_reasons(self) -> Mapping[str, str]:
@@ -152,13 +199,68 @@ class Codec(abc.ABC):
           ValueError: if an event is not in `[0, num_events)`.
         """
 
+    def default_primer(self, qpm: float = 120.0) -> NoteSequence:
+        """What music starts with if nobody says: nothing.
+
+        Args:
+          qpm: tempo in quarter notes a minute.
+        """
+        sequence = NoteSequence()
+        sequence.tempos.add(qpm=qpm)
+        return sequence
+
+    def controls_of(
+        self, sequence: NoteSequence, num_steps: int
+    ) -> Mapping[str, Any]:
+        """What a primer says about the controls of the whole piece.
+
+        E.g. the chord symbols that stand over a primer and what follows it.
+        It counts as if it was asked for, see `Encoding.request_controls`, but
+        gives way to what really is.
+
+        Args:
+          sequence: the primer.
+          num_steps: length of the whole piece.
+        """
+        del sequence, num_steps
+        return {}
+
+    def forced_events(
+        self, sequence: NoteSequence, num_steps: int
+    ) -> np.ndarray | None:
+        """What a piece imposes on music that is made around it.
+
+        For codecs that can work a given melody into new music ("inject the
+        primer during generation"): whenever the music reaches time step t,
+        row t comes first, before the model is asked for more events.
+
+        Args:
+          sequence: the melody.
+          num_steps: length of the music.
+
+        Returns:
+          int32 `[num_steps, *event_shape]`, -1 (in every field) where nothing
+          is imposed; None if this codec cannot do that.
+        """
+        del sequence, num_steps
+        return None
+
     @abc.abstractmethod
     def steps_per_second(self, qpm: float) -> float:
         """How many time steps pass in a second at this tempo."""
 
     def steps_table(self) -> np.ndarray:
-        """How many time steps each event lasts: `[num_events]` int32."""
-        return np.ones([self.num_events], np.int32)
+        """How many time steps each event lasts.
+
+        Returns:
+          int32 `[num_events]`; or `[fields, num_events]`, where an event lasts
+          the sum of what its fields say. By default every event lasts a step.
+        """
+        if not self.event_shape:
+            return np.ones([self.num_events], np.int32)
+        table = np.zeros([*self.event_shape, self.num_events], np.int32)
+        table[0] = 1
+        return table
 
     @abc.abstractmethod
     def transposition_table(self, shifts: tuple[int, ...]) -> np.ndarray:
@@ -169,8 +271,44 @@ class Codec(abc.ABC):
 
         Returns:
           int32 `[len(shifts), num_events]`: what each event becomes under
-          each shift, -1 where it leaves the range.
+          each shift, -1 where it leaves the range. Where events are vectors,
+          `[len(shifts), fields, num_events]`: what each value becomes.
         """
+
+    def velocity_table(self, shifts: tuple[int, ...]) -> np.ndarray | None:
+        """A look-up that makes events louder or softer.
+
+        Args:
+          shifts: bins of velocity, e.g. `(-1, 0, 1)`.
+
+        Returns:
+          int32 of the shape of `transposition_table`: what each event becomes
+          under each shift; the loudest stays the loudest. None if events carry
+          no velocities.
+        """
+        del shifts
+        return None
+
+    def note_events(self) -> NoteEvents | None:
+        """How notes and time stand in events; None if it is not that simple."""
+        return None
+
+    def transposed_fields(self, shifts: tuple[int, ...]) -> np.ndarray | None:
+        """Which field each field's value comes from in transposition.
+
+        For piano rolls, where a shift moves values from field to field: after
+        the look-up in `transposition_table` (which holds -1 for a note that
+        would leave the range) field f takes the value of another one.
+
+        Args:
+          shifts: semitones.
+
+        Returns:
+          int32 `[len(shifts), fields]`, -1 where a field becomes 0; None if
+          values stay in their fields.
+        """
+        del shifts
+        return None
 
     def get_config(self) -> dict:
         """The arguments that rebuild this codec, as JSON values."""

@@ -39,22 +39,31 @@ class RandomTranspose:
 
     def bind(self, codec: Codec) -> AugmentFn:
         """Returns the augmentation for events of a codec."""
-        table = codec.transposition_table(tuple(self.shifts))
-        unchanged = np.arange(codec.num_events, dtype=np.int32)
+        shifts = tuple(self.shifts)
+        size = codec.num_events
+        table = codec.transposition_table(shifts)
+        unchanged = np.broadcast_to(
+            np.arange(size, dtype=np.int32), table.shape[1:]
+        )
         # Where no shift fits, the last row is taken.
-        table = tf.constant(np.concatenate([table, unchanged[None]]))
-        leaves_range = tf.cast(table[:-1] < 0, tf.float32)
+        table = np.concatenate([table, unchanged[None]])
+        table = table.reshape([len(shifts) + 1, -1])  # [s + 1, values]
+        num_values = table.shape[1]
+        leaves_range = tf.constant(table[:-1] < 0, tf.float32)
+        flat_table = tf.constant(table.reshape([-1]))
+        sources = _field_sources(codec, shifts)
 
         def transpose(
             events: tf.Tensor, lengths: tf.Tensor, seed: tf.Tensor
         ) -> tuple[tf.Tensor, tf.Tensor]:
-            present = _events_present(events, lengths, codec.num_events)
+            codes = batching.value_codes(events, size)
+            present = _values_present(codes, lengths, num_values)
             num_lost = tf.matmul(present, leaves_range, transpose_b=True)
             shift = _choose(num_lost < 0.5, seed)  # [b]
-            shift = tf.reshape(shift, [-1] + [1] * (events.shape.rank - 1))
-            moved = tf.gather(
-                tf.reshape(table, [-1]), shift * codec.num_events + events
-            )
+            offset = tf.reshape(shift, [-1] + [1] * (codes.shape.rank - 1))
+            moved = tf.gather(flat_table, offset * num_values + codes)
+            if sources is not None:
+                moved = _move_fields(moved, tf.gather(sources, shift))
             return batching.pad_rows(moved, lengths, codec.pad), lengths
 
         return transpose
@@ -167,22 +176,51 @@ class RandomTimeStretch:
         return stretch
 
 
-def _events_present(
-    events: tf.Tensor, lengths: tf.Tensor, num_events: int
+def _values_present(
+    codes: tf.Tensor, lengths: tf.Tensor, num_values: int
 ) -> tf.Tensor:
-    """Which events each row holds: float32 `[batch, num_events]`, 0 or 1."""
+    """Which values each row holds: float32 `[batch, num_values]`, 0 or 1.
+
+    Args:
+      codes: int32 `[batch, time]` or `[batch, time, fields]`.
+      lengths: int32 `[batch]`.
+      num_values: codes are below.
+    """
     # Padding becomes a copy of the row's first event, which adds nothing.
-    real = batching.real_positions(events, lengths)
-    events = tf.where(real, events, events[:, :1])
-    flat = tf.reshape(events, [tf.shape(events)[0], -1])
+    real = batching.real_positions(codes, lengths)
+    codes = tf.where(real, codes, codes[:, :1])
+    flat = tf.reshape(codes, [tf.shape(codes)[0], -1])
     return tf.math.bincount(
         flat,
-        minlength=num_events,
-        maxlength=num_events,
+        minlength=num_values,
+        maxlength=num_values,
         dtype=tf.float32,
         axis=-1,
         binary_output=True,
     )
+
+
+def _field_sources(codec: Codec, shifts: tuple[int, ...]) -> tf.Tensor | None:
+    """`Codec.transposed_fields` with one more row that moves nothing."""
+    sources = codec.transposed_fields(shifts)
+    if sources is None:
+        return None
+    in_place = np.arange(sources.shape[1], dtype=np.int32)
+    return tf.constant(np.concatenate([sources, in_place[None]]), tf.int32)
+
+
+def _move_fields(events: tf.Tensor, sources: tf.Tensor) -> tf.Tensor:
+    """Gives each field another one's value.
+
+    Args:
+      events: int32 `[batch, time, fields]`.
+      sources: int32 `[batch, fields]`, -1 for a field that becomes 0.
+    """
+    num_fields = events.shape[-1]
+    # One-hot products: gathers along the last axis are several times slower.
+    moves = tf.one_hot(sources, num_fields, axis=1)  # [b, from, to]
+    moved = tf.matmul(tf.cast(events, tf.float32), moves)
+    return tf.cast(moved, tf.int32)
 
 
 def _choose(allowed: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

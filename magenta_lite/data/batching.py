@@ -199,16 +199,32 @@ def count_steps(
     """Time steps that events 1 and later of each row last.
 
     Args:
-      events: int32 `[b, t]`, or `[b, t, *event_shape]` where every event
-        lasts one step.
+      events: int32 `[b, t, *event_shape]`.
       lengths: int32 `[b]`.
-      steps_table: int32 `[num_events]`.
+      steps_table: int32 `[num_events]`, or `[fields, num_events]` where
+        events are vectors: see `Codec.steps_table`.
 
     Returns:
       int32 `[b]`.
     """
+    codes = value_codes(events[:, 1:], steps_table.shape[-1])
+    steps = tf.gather(tf.reshape(steps_table, [-1]), codes)
     if events.shape.rank > 2:
-        return tf.maximum(lengths - 1, 0)
-    steps = tf.gather(steps_table, events[:, 1:])  # [b, t - 1]
+        steps = tf.reduce_sum(steps, axis=-1)  # [b, t - 1]
     real = tf.sequence_mask(lengths - 1, tf.shape(steps)[1])
     return tf.reduce_sum(tf.where(real, steps, 0), axis=1)
+
+
+def value_codes(events: tf.Tensor, num_values: int) -> tf.Tensor:
+    """Where a value lies in a flattened table `[fields, num_values]`.
+
+    Args:
+      events: int32 `[b, t]` or `[b, t, fields]`.
+      num_values: values of a field.
+
+    Returns:
+      int32 of the same shape; plain events themselves.
+    """
+    if events.shape.rank == 2:
+        return events
+    return events + tf.range(events.shape[-1]) * num_values

@@ -124,12 +124,13 @@ def _is_long(events: np.ndarray) -> bool:
 def _checked(codec: Codec, events: np.ndarray) -> np.ndarray:
     """The events in the cache's dtype, if they are what the codec says."""
     events = np.asarray(events)
-    low, high = events.min(), events.max()
-    in_range = low >= 0 and high < codec.num_events
-    if not in_range or events.shape[1:] != codec.event_shape:
-        raise ValueError(
-            f"{type(codec).__name__} made events {events.shape} in "
-            f"[{low}, {high}], but says [time, *{codec.event_shape}] in "
-            f"[0, {codec.num_events})."
-        )
-    return events.astype(event_dtype(codec.num_events))
+    if events.shape[1:] == codec.event_shape:
+        sizes = codec.field_sizes
+        too_high = events >= (sizes if codec.event_shape else sizes[0])
+        if not (too_high | (events < 0)).any():
+            return events.astype(event_dtype(codec.num_events))
+    raise ValueError(
+        f"{type(codec).__name__} made events {events.shape} in "
+        f"[{events.min()}, {events.max()}], but says "
+        f"[time, *{codec.event_shape}] below {codec.field_sizes}."
+    )

@@ -141,8 +141,11 @@ class KeyMelodyEncoding(Encoding):
             "key_counts": tf.zeros([batch_size, 12]),
         }
 
-    def step(self, event: tf.Tensor, state: Any) -> tuple[tf.Tensor, Any]:
+    def step(
+        self, event: tf.Tensor, state: Any, control: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, Any]:
         """Takes one event `[batch]` in; see `Encoding.step`."""
+        del control
         is_note = event >= _FIRST_NOTE
         pitch = event - _FIRST_NOTE
         changes_sound = event != _NO_EVENT

@@ -95,8 +95,11 @@ class LookbackEncoding(Encoding):
             "num_steps": tf.zeros([batch_size], tf.int32),
         }
 
-    def step(self, event: tf.Tensor, state: Any) -> tuple[tf.Tensor, Any]:
+    def step(
+        self, event: tf.Tensor, state: Any, control: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, Any]:
         """Takes one event `[batch]` in; see `Encoding.step`."""
+        del control
         distances = self.lookback_distances
         repeated = history.raw_events_at(state["last_events"], distances)
         last_events = history.push_event(state["last_events"], event)

@@ -56,8 +56,11 @@ class OneHotEncoding(Encoding):
         del batch_size
         return ()
 
-    def step(self, event: tf.Tensor, state: Any) -> tuple[tf.Tensor, Any]:
+    def step(
+        self, event: tf.Tensor, state: Any, control: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, Any]:
         """The one-hot `[batch, num_events]` of an event `[batch]`."""
+        del control
         return tf.one_hot(event, self.num_events), state
 
     def event(self, label: tf.Tensor, state: Any) -> tf.Tensor:

@@ -7,12 +7,15 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from magenta_lite.encodings.heads import Categorical
 from magenta_lite.generation.decode_loop import (
     Decoded,
     DecodeLoop,
     Rows,
     Start,
 )
+from magenta_lite.generation.errors import GenerationError
+from magenta_lite.generation.guidance import Guidance
 from magenta_lite.generation.samplers import Greedy, Sampler
 
 _IMPOSSIBLE = -1e30
@@ -48,6 +51,7 @@ class StochasticBeam:
         seed: int = 0,
         num_outputs: int = 1,
         max_events: int | None = None,
+        guidance: Guidance | None = None,
     ) -> Decoded:
         """Continues a primer; returns the best of each beam.
 
@@ -59,6 +63,7 @@ class StochasticBeam:
           seed: makes the randomness.
           num_outputs: how many beams.
           max_events: the most events in a row.
+          guidance: what else the music is told.
         """
 
         def build(rows: Rows, start: Start, sampler: Sampler) -> Rows:
@@ -76,6 +81,7 @@ class StochasticBeam:
             seed=seed,
             batch_size=1,
             max_events=max_events,
+            guidance=guidance,
         )
 
     def _search(
@@ -136,6 +142,7 @@ class DeterministicBeam:
         *,
         num_steps: int,
         max_events: int | None = None,
+        guidance: Guidance | None = None,
     ) -> Decoded:
         """Continues a primer; returns the whole beam, the best one first.
 
@@ -144,7 +151,16 @@ class DeterministicBeam:
           primer: int32 `[time]`, at least one event.
           num_steps: time steps in total, the primer included.
           max_events: the most events in a row.
+          guidance: what else the music is told.
+
+        Raises:
+          GenerationError: if a label of the model is not a single class.
         """
+        if not isinstance(loop.model.encoding.head, Categorical):
+            raise GenerationError(
+                "beam search at temperature 0 looks at every next event; this "
+                "model has too many. Use a temperature above 0."
+            )
 
         def build(rows: Rows, start: Start, sampler: Sampler) -> Rows:
             return self._search(loop, rows, start, sampler)
@@ -158,6 +174,7 @@ class DeterministicBeam:
             seed=0,
             batch_size=1,
             max_events=max_events,
+            guidance=guidance,
         )
 
     def _search(
@@ -173,7 +190,10 @@ class DeterministicBeam:
             return tf.logical_and(rows.time < start.goal.max_events, more)
 
         def expand(rows: Rows) -> tuple[Rows]:
-            logits, rows = loop.look(rows)
+            logits, rows = loop.look(rows, start)
+            allowed = loop.allowed_labels(rows, start)
+            if allowed is not None:
+                logits = tf.where(allowed, logits, _IMPOSSIBLE)
             log_probs = sampler.log_probs(logits)  # [k, classes]
             return (self._keep_best(loop, rows, start, log_probs),)
 
@@ -201,8 +221,8 @@ def _prime(loop: DecodeLoop, rows: Rows, start: Start) -> Rows:
     """Reads the primer; nothing is drawn."""
 
     def step(rows: Rows) -> tuple[Rows]:
-        _, rows = loop.look(rows)
-        given = tf.fill(tf.shape(rows.last), start.primer[rows.time])
+        _, rows = loop.look(rows, start)
+        given = tf.broadcast_to(start.primer[rows.time], tf.shape(rows.last))
         certain = tf.zeros_like(rows.log_likelihood)
         return (loop.append(rows, start.goal, given, certain),)
 

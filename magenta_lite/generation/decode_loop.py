@@ -10,10 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from magenta_lite.generation.guidance import (
+    Guidance,
+    GuidanceTensors,
+    rounded_up,
+)
 from magenta_lite.generation.samplers import Sampler
 from magenta_lite.models.base import Model
 
-_MIN_BUFFER = 128
 _MAX_CACHED = 32
 
 
@@ -36,9 +40,9 @@ class Rows(NamedTuple):
 
     Attributes:
       time: int32 scalar, how many events each row has.
-      events: int32 `[buffer, batch]`; is only written, so that XLA need not
-        copy it.
-      last: int32 `[batch]`, the last events.
+      events: int32 `[buffer, batch, *event_shape]`; is only written, so that
+        XLA need not copy it.
+      last: int32 `[batch, *event_shape]`, the last events.
       encoding_state: of the encoding, before the last event.
       model_state: of the model, before the last event.
       steps: int32 `[batch]`, time steps so far.
@@ -90,9 +94,10 @@ class DecodeLoop:
     lengths rarely compile again.
 
     Args:
-      model: gives logits; its encoding translates events.
-      steps_table: int32 `[num_events]`, how long each event lasts.
-      pad: the event behind the end of a row.
+      model: gives what labels are drawn from; its encoding translates events.
+      steps_table: how long each event lasts, see `Codec.steps_table`: int32
+        `[num_events]`, or `[fields, num_events]` where events are vectors.
+      pad: what stands behind the end of a row, in every field.
       jit_compile: whether XLA compiles the loop: about half a second at the
         first call of a size, then several times faster.
     """
@@ -121,11 +126,12 @@ class DecodeLoop:
         seed: int = 0,
         batch_size: int = 1,
         max_events: int | None = None,
+        guidance: Guidance | None = None,
     ) -> Decoded:
         """Continues one primer `batch_size` times.
 
         Args:
-          primer: int32 `[time]`, at least one event.
+          primer: int32 `[time, *event_shape]`, at least one event.
           num_steps: time steps in total, the primer included.
           sampler: draws labels.
           seed: the same one gives the same events; row i does not depend on
@@ -133,6 +139,8 @@ class DecodeLoop:
           batch_size: number of rows.
           max_events: the most events in a row; by default `num_steps`, which
             is enough where every event lasts a step or more.
+          guidance: what else the music is told; needed where the encoding has
+            controls.
 
         Returns:
           Rows that end with the first event that reaches `num_steps`.
@@ -152,6 +160,7 @@ class DecodeLoop:
             seed=seed,
             batch_size=batch_size,
             max_events=max_events,
+            guidance=guidance,
         )
 
     def run(
@@ -165,6 +174,7 @@ class DecodeLoop:
         seed: int,
         batch_size: int,
         max_events: int | None = None,
+        guidance: Guidance | None = None,
     ) -> Decoded:
         """Compiles and runs a way to go on from a primer.
 
@@ -177,13 +187,19 @@ class DecodeLoop:
           seed: makes the randomness.
           batch_size: number of rows that `build` starts with.
           max_events: the most events in a row.
+          guidance: what else the music is told.
         """
         max_events = max_events or max(num_steps, len(primer))
-        size = max(_MIN_BUFFER, 1 << (max_events - 1).bit_length())
-        buffer = np.full([size], self.pad, np.int32)
+        size = rounded_up(max_events)
+        primer = np.asarray(primer)
+        buffer = np.full([size, *primer.shape[1:]], self.pad, np.int32)
         buffer[: len(primer)] = primer
+        told = (guidance or Guidance()).padded()
         function = self._function(
-            (key, size, sampler.kind), build, batch_size, sampler
+            (key, buffer.shape, sampler.kind, told.shapes),
+            build,
+            batch_size,
+            sampler,
         )
         events, counts, log_likelihood = function(
             tf.constant(buffer),
@@ -191,8 +207,11 @@ class DecodeLoop:
             tf.constant([num_steps, max_events]),
             tf.constant(sampler.numbers, tf.float32),
             tf.constant(seed),
+            told.tensors(),
         )
-        pairs = zip(events.numpy().T, counts.numpy(), strict=True)
+        pairs = zip(
+            np.moveaxis(events.numpy(), 1, 0), counts.numpy(), strict=True
+        )
         return Decoded(
             [row[:count] for row, count in pairs], log_likelihood.numpy()
         )
@@ -211,19 +230,34 @@ class DecodeLoop:
 
         return tf.while_loop(go_on, step, (rows,))[0]
 
-    def look(self, rows: Rows) -> tuple[tf.Tensor, Rows]:
+    def look(self, rows: Rows, start: Start) -> tuple[Any, Rows]:
         """Reads the last event of every row.
 
         Returns:
-          logits `[batch, classes]` of the next label, and the rows with the
-          states after that event.
+          What the model's head draws the next label from, and the rows with
+          the states after that event.
         """
         inputs, encoding_state = self.model.encoding.step(
-            rows.last, rows.encoding_state
+            rows.last,
+            rows.encoding_state,
+            start.guidance.control_at(rows.steps),
         )
-        logits, model_state = self.model.step(inputs, rows.model_state)
-        return logits, rows._replace(
+        outputs, model_state = self.model.step(inputs, rows.model_state)
+        return outputs, rows._replace(
             encoding_state=encoding_state, model_state=model_state
+        )
+
+    def allowed_labels(self, rows: Rows, start: Start) -> tf.Tensor | None:
+        """Which labels a row may draw next; None for all.
+
+        Args:
+          rows: after `look`.
+          start: what the loop was given.
+        """
+        if start.guidance.allowed_events is None:
+            return None
+        return self.model.encoding.allowed_labels(
+            start.guidance.allowed_events, rows.encoding_state
         )
 
     def append(
@@ -233,10 +267,17 @@ class DecodeLoop:
         events: tf.Tensor,
         log_probs: tf.Tensor,
     ) -> Rows:
-        """Adds an event `[batch]` to every row that is not done."""
+        """Adds an event to every row that is not done.
+
+        Args:
+          rows: whose encoding state is after the last event.
+          goal: when rows are done.
+          events: int32 `[batch, *event_shape]`.
+          log_probs: float32 `[batch]`, how likely the events were.
+        """
         unfinished = goal.unfinished(rows)
-        events = tf.where(unfinished, events, self.pad)
-        lasts = tf.gather(tf.constant(self.steps_table), events)
+        events = tf.where(_as_wide(unfinished, events), events, self.pad)
+        lasts = self._lasts(events)
         return rows._replace(
             time=rows.time + 1,
             events=tf.tensor_scatter_nd_update(
@@ -250,16 +291,45 @@ class DecodeLoop:
         )
 
     def _sample(self, rows: Rows, start: Start, sampler: Sampler) -> Rows:
-        """One event more: from the primer, or drawn."""
-        logits, rows = self.look(rows)
-        log_probs = sampler.log_probs(logits)
-        labels = sampler.choose(log_probs, tf.stack([start.seed, rows.time]))
-        chosen = tf.gather(log_probs, labels, batch_dims=1)
+        """One event more: from the primer, imposed, or drawn."""
+        begins_step = self._begins_step(rows, start)
+        outputs, rows = self.look(rows, start)
+        labels, chosen = self.model.head.draw(
+            outputs,
+            sampler,
+            tf.stack([start.seed, rows.time]),
+            self.allowed_labels(rows, start),
+        )
         events = self.model.encoding.event(labels, rows.encoding_state)
+        if begins_step is not None:
+            forced, is_forced = start.guidance.forced_at(rows.steps)
+            is_forced = tf.logical_and(is_forced, begins_step)
+            events = tf.where(_as_wide(is_forced, events), forced, events)
+            chosen = tf.where(is_forced, 0.0, chosen)
         given = rows.time < start.primer_length
         events = tf.where(given, start.primer[rows.time], events)
         chosen = tf.where(given, 0.0, chosen)
         return self.append(rows, start.goal, events, chosen)
+
+    def _begins_step(self, rows: Rows, start: Start) -> tf.Tensor | None:
+        """Bool `[batch]`: where the next event is the first of its time step.
+
+        None if nothing is imposed on time steps.
+        """
+        if start.guidance.forced_events is None:
+            return None
+        first = tf.logical_and(rows.time == start.primer_length, rows.steps < 1)
+        return tf.logical_or(first, self._lasts(rows.last) > 0)
+
+    def _lasts(self, events: tf.Tensor) -> tf.Tensor:
+        """Time steps of events `[..., *event_shape]`: int32 `[...]`."""
+        table = self.steps_table
+        if table.ndim == 1:
+            return tf.gather(tf.constant(table), events)
+        num_fields, num_values = table.shape
+        codes = events + tf.range(num_fields) * num_values
+        lasts = tf.gather(tf.constant(table.reshape([-1])), codes)
+        return tf.reduce_sum(lasts, axis=-1)
 
     def _function(
         self, key: Hashable, build: Callable, batch_size: int, sampler: Sampler
@@ -275,9 +345,10 @@ class DecodeLoop:
             limits: tf.Tensor,
             numbers: tf.Tensor,
             seed: tf.Tensor,
+            guidance: GuidanceTensors,
         ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
             goal = Goal(limits[0], limits[1])
-            start = Start(buffer, primer_length, goal, seed)
+            start = Start(buffer, primer_length, goal, seed, guidance)
             rows = self._first_rows(buffer, batch_size)
             rows = build(rows, start, sampler.with_numbers(numbers))
             return rows.events, rows.counts, rows.log_likelihood
@@ -294,11 +365,12 @@ class DecodeLoop:
 
     def _first_rows(self, buffer: tf.Tensor, batch_size: int) -> Rows:
         """Every row with the first event of the primer."""
-        steps = tf.gather(tf.constant(self.steps_table), buffer[0])
+        steps = self._lasts(buffer[0])
+        events = tf.repeat(buffer[:, tf.newaxis], batch_size, axis=1)
         return Rows(
             time=tf.constant(1),
-            events=tf.tile(buffer[:, tf.newaxis], [1, batch_size]),
-            last=tf.fill([batch_size], buffer[0]),
+            events=events,
+            last=events[0],
             encoding_state=self.model.encoding.initial_state(batch_size),
             model_state=self.model.initial_state(batch_size),
             steps=tf.fill([batch_size], steps),
@@ -312,13 +384,22 @@ class Start:
     """What a loop is given; the fields are tensors.
 
     Attributes:
-      primer: int32 `[buffer]`, padded.
+      primer: int32 `[buffer, *event_shape]`, padded.
       primer_length: int32 scalar, how many events of it are given.
       goal: when to stop.
       seed: int32 scalar.
+      guidance: what else the music is told.
     """
 
     primer: tf.Tensor
     primer_length: tf.Tensor
     goal: Goal
     seed: tf.Tensor
+    guidance: GuidanceTensors
+
+
+def _as_wide(mask: tf.Tensor, events: tf.Tensor) -> tf.Tensor:
+    """A mask `[batch]` that broadcasts over events `[batch, ...]`."""
+    for _ in range(events.shape.rank - 1):
+        mask = mask[:, tf.newaxis]
+    return mask

@@ -6,7 +6,7 @@ import dataclasses
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from magenta_lite.generation.beam_search import (
 )
 from magenta_lite.generation.decode_loop import Decoded, DecodeLoop
 from magenta_lite.generation.errors import GenerationError
+from magenta_lite.generation.guidance import Guidance
 from magenta_lite.generation.options import Settings
 from magenta_lite.generation.samplers import Greedy, make_sampler
 from magenta_lite.models.base import Model
@@ -31,7 +32,7 @@ DEFAULT_PRIMER = (60,)
 """Middle C, as in the original Magenta."""
 
 _DEFAULT_QPM = 120.0
-_EVENTS_PER_STEP = 8
+_EVENTS_PER_STEP = 16
 """Room for events that take no time, where a codec has such."""
 
 
@@ -237,7 +238,7 @@ class Generator:
         settings: Settings,
     ) -> list[Generation]:
         """Continues events up to `num_steps` after time zero."""
-        primer_end = context.start_step + int(self._steps_table[events].sum())
+        primer_end = context.start_step + int(self._lasts(events).sum())
         if num_steps <= primer_end:
             raise GenerationError(
                 f"the primer lasts {primer_end} steps and num_steps, which "
@@ -249,7 +250,16 @@ class Generator:
                 f"num_steps is {num_steps}; use at most "
                 f"{options_lib.MAX_STEPS}."
             )
-        decoded = self._decode(events, num_steps - context.start_step, settings)
+        controls = self.model.encoding.request_controls(
+            {}, num_steps, self.codec.steps_per_second(context.qpm)
+        )[context.start_step :]
+        if controls.shape[1]:
+            starts = np.cumsum(self._lasts(events)) - self._lasts(events)
+            events = self.model.encoding.with_controls(events, controls[starts])
+        guidance = Guidance(controls=controls if controls.shape[1] else None)
+        decoded = self._decode(
+            events, num_steps - context.start_step, settings, guidance
+        )
         primer_end_seconds = primer_end / self.codec.steps_per_second(
             context.qpm
         )
@@ -268,20 +278,36 @@ class Generator:
             for row, log_likelihood in rows
         ]
 
+    def _max_events(self, primer_length: int, num_steps: int) -> int:
+        """Room for so many time steps."""
+        shortest = np.atleast_2d(self._steps_table).min(axis=1).sum()
+        if shortest >= 1:
+            return max(num_steps, primer_length)
+        return primer_length + num_steps * _EVENTS_PER_STEP
+
+    def _lasts(self, events: np.ndarray) -> np.ndarray:
+        """Time steps of each event: int `[time]`."""
+        if not self.codec.event_shape:
+            return self._steps_table[events]
+        fields = np.arange(len(self.codec.field_sizes))
+        return self._steps_table[fields, events].sum(axis=1)
+
     def _decode(
-        self, primer: np.ndarray, num_steps: int, settings: Settings
+        self,
+        primer: np.ndarray,
+        num_steps: int,
+        settings: Settings,
+        guidance: Guidance,
     ) -> Decoded:
         """Chooses between plain sampling and the two beams."""
         sampler = make_sampler(
             settings.temperature, settings.top_k, settings.top_p
         )
-        events_per_step = (
-            1 if self._steps_table.min() >= 1 else _EVENTS_PER_STEP
-        )
-        max_events = len(primer) + num_steps * events_per_step
-        if events_per_step == 1:
-            max_events = max(num_steps, len(primer))
-        limits = {"num_steps": num_steps, "max_events": max_events}
+        limits: dict[str, Any] = {
+            "num_steps": num_steps,
+            "max_events": self._max_events(len(primer), num_steps),
+            "guidance": guidance,
+        }
         if settings.beam_size * settings.branch_factor == 1:
             return self._loop(
                 primer,

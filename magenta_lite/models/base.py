@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from magenta_lite.encodings.base import Encoding
+from magenta_lite.layers.heads import HeadLayer
 
 
 class Model(keras.Model, abc.ABC):
@@ -18,9 +19,15 @@ class Model(keras.Model, abc.ABC):
     values), and `type(model)(encoding, **model.get_config())` is an equal
     model without gin. All variables exist after construction; `weights` are the
     ones that checkpoints and bundles hold.
+
+    Attributes:
+      encoding: says what the inputs and labels are.
+      head: the last layer; measures labels and draws them, so that neither
+        the model nor the decode loop asks what is modelled.
     """
 
     encoding: Encoding
+    head: HeadLayer
 
     @abc.abstractmethod
     def loss_and_metrics(
@@ -48,7 +55,7 @@ class Model(keras.Model, abc.ABC):
         """The state before any input: a nest of `[batch, ...]` tensors."""
 
     @abc.abstractmethod
-    def step(self, inputs: tf.Tensor, state: Any) -> tuple[tf.Tensor, Any]:
+    def step(self, inputs: tf.Tensor, state: Any) -> tuple[Any, Any]:
         """One step of generation, without dropout.
 
         Args:
@@ -56,7 +63,8 @@ class Model(keras.Model, abc.ABC):
           state: from `initial_state` or the step before; static shapes.
 
         Returns:
-          logits `[batch, num_classes]` float32 and the next state.
+          What `head.draw` reads, e.g. logits `[batch, num_classes]` float32,
+          and the next state.
         """
 
     @abc.abstractmethod

@@ -15,6 +15,7 @@ from magenta_lite.layers.gru import Gru
 from magenta_lite.layers.lstm import Lstm
 from magenta_lite.layers.recurrent import RecurrentLayer
 from magenta_lite.models.base import Model
+from magenta_lite.models.head_layers import make_head_layer
 
 _CELLS = {"lstm": Lstm, "gru": Gru}
 _MAX_UNITS = 65536
@@ -67,7 +68,7 @@ class EventRnn(Model):
             for i, n in enumerate(self.units)
             if residual and n != self._depth_below(i, projected=False)
         }
-        self.logits = keras.layers.Dense(encoding.num_classes, name="logits")
+        self.head = make_head_layer(encoding.head)
         self.build()
 
     def build(self, input_shape: Any = None) -> None:
@@ -77,7 +78,7 @@ class EventRnn(Model):
                 below = self._depth_below(i, projected=False)
                 self.projections[str(i)].build((None, None, below))
             layer.build((None, None, self._depth_below(i, projected=True)))
-        self.logits.build((None, None, self.units[-1]))
+        self.head.build((None, None, self.units[-1]))
         self.built = True
 
     def loss_and_metrics(
@@ -86,30 +87,28 @@ class EventRnn(Model):
         training: bool,
         seed: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, dict[str, tuple[tf.Tensor, tf.Tensor]]]:
-        """Cross-entropy in nats per predicted event; see `Model`."""
+        """Mean negative log-likelihood of an event in nats; see `Model`."""
         events = batch[batch_keys.EVENTS]
         inputs = self.encoding.inputs(events)[:, :-1]  # [b, t-1, d]
-        labels = tf.transpose(self.encoding.labels(events)[:, 1:])  # [t-1, b]
-        mask = tf.transpose(
+        labels = _time_major(self.encoding.labels(events)[:, 1:])
+        mask = _time_major(
             tf.sequence_mask(
                 batch[batch_keys.LENGTHS] - 1,
                 tf.shape(events)[1] - 1,
                 dtype=tf.float32,
             )
         )  # [t-1, b]
-        logits = self.logits(
-            self._hidden(tf.transpose(inputs, [1, 0, 2]), training, seed)
-        )  # [t-1, b, classes]
-        losses = mask * tf.nn.sparse_softmax_cross_entropy_with_logits(
-            labels=labels, logits=logits
-        )
+        outputs = self.head(self._hidden(_time_major(inputs), training, seed))
+        losses = mask * self.head.nats(outputs, labels)
         steps = tf.cast(tf.reduce_sum(batch[batch_keys.STEPS]), tf.float32)
         total = tf.reduce_sum(losses)
         count = tf.reduce_sum(mask)
         metrics = {
             "loss": (total, count),
             "loss_per_step": (total, steps),
-            **self._accuracies(labels, logits, mask),
+            **self.head.accuracies(
+                outputs, labels, mask, self.encoding.default_label
+            ),
         }
         return tf.math.divide_no_nan(total, count), metrics
 
@@ -117,7 +116,7 @@ class EventRnn(Model):
         """One state per layer; there is nothing to condition on."""
         return [layer.initial_state(batch_size) for layer in self.recurrent]
 
-    def step(self, inputs: tf.Tensor, state: Any) -> tuple[tf.Tensor, Any]:
+    def step(self, inputs: tf.Tensor, state: Any) -> tuple[Any, Any]:
         """One step of generation; see `Model`."""
         hidden = inputs  # [b, d]
         next_state = []
@@ -127,7 +126,7 @@ class EventRnn(Model):
             if self.residual:
                 hidden += below
             next_state.append(layer_state)
-        return self.logits(hidden), next_state
+        return self.head(hidden), next_state
 
     def get_config(self) -> dict:
         """Sizes and options, without the encoding."""
@@ -155,27 +154,6 @@ class EventRnn(Model):
                     hidden, self.dropout, seed + [0, i]
                 )
         return hidden
-
-    def _accuracies(
-        self, labels: tf.Tensor, logits: tf.Tensor, mask: tf.Tensor
-    ) -> dict[str, tuple[tf.Tensor, tf.Tensor]]:
-        predicted = tf.argmax(logits, axis=-1, output_type=labels.dtype)
-        correct = mask * tf.cast(tf.equal(predicted, labels), tf.float32)
-        silent = mask * tf.cast(
-            tf.equal(labels, self.encoding.default_label), tf.float32
-        )
-        active = mask - silent
-        return {
-            "accuracy": (tf.reduce_sum(correct), tf.reduce_sum(mask)),
-            "event_accuracy": (
-                tf.reduce_sum(correct * active),
-                tf.reduce_sum(active),
-            ),
-            "no_event_accuracy": (
-                tf.reduce_sum(correct * silent),
-                tf.reduce_sum(silent),
-            ),
-        }
 
     def _layer(self, i: int) -> RecurrentLayer:
         name = f"{self.cell}_{i}"
@@ -208,3 +186,9 @@ class EventRnn(Model):
             raise ValueError(f"dropout {self.dropout} is not in [0, 1)")
         if not 0 <= self.attention_length <= _MAX_ATTENTION_LENGTH:
             raise ValueError(f"attention_length is {self.attention_length}")
+
+
+def _time_major(tensor: tf.Tensor) -> tf.Tensor:
+    """Swaps the first two axes: `[batch, time, ...]`, `[time, batch, ...]`."""
+    rest = range(2, tensor.shape.rank)
+    return tf.transpose(tensor, [1, 0, *rest])

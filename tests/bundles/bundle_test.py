@@ -229,7 +229,7 @@ def test_a_state_too_large_to_generate_with_is_refused():
 
 def test_codec_and_encoding_must_agree(data):
     wider = bundles.manifests.describe(MelodyCodec())
-    with pytest.raises(BundleError, match="38 events, its encoding 14"):
+    with pytest.raises(BundleError, match="num_events 38, its encoding 14"):
         bundles.from_bytes(changed(data, codec=wider))
 
 

@@ -45,9 +45,9 @@ def events():
 
 def test_loss_and_metrics_by_hand():
     model = _model(num_events=4)
-    model.logits.kernel.assign(tf.zeros_like(model.logits.kernel))
+    model.head.kernel.assign(tf.zeros_like(model.head.kernel))
     # Always event 0 with probability e / (e + 3).
-    model.logits.bias.assign([1.0, 0.0, 0.0, 0.0])
+    model.head.bias.assign([1.0, 0.0, 0.0, 0.0])
     batch = _batch([[1, 0, 2, 0], [3, 3, 0, 0]], [4, 2])
     # Predicted events are 0 2 0 and 3: the rest is padding.
     right = math.log(math.e + 3) - 1

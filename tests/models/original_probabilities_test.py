@@ -63,7 +63,7 @@ def _load(model, values):
     depth = model.encoding.input_depth
     lower.lstm.set_weights(_lstm_weights(values, first, depth))
     model.recurrent[1].lstm.set_weights(_lstm_weights(values, second, 32))
-    model.logits.set_weights(
+    model.head.set_weights(
         [values["fully_connected|weights"], values["fully_connected|biases"]]
     )
 
