@@ -21,7 +21,7 @@ PACKAGE = ROOT / "magenta_lite"
 
 # What every part may import: the bare package (for its version), errors,
 # places on disk, names of batch keys.
-GROUND = {"", "errors", "paths", "batch"}
+GROUND = {"", "errors", "paths", "batch", "download"}
 
 _LEFT = {"notes", "codecs", "data"}
 _RIGHT = {"encodings", "layers", "models", "bundles"}
@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "errors": set(),
     "paths": set(),
     "batch": set(),
+    "download": set(),
     "notes": set(),
     "encodings": set(),
     "layers": set(),
