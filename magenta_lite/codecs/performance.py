@@ -10,7 +10,12 @@ import gin
 import numpy as np
 
 from magenta_lite.codecs import performed_notes
-from magenta_lite.codecs.base import Codec, DecodeContext, Extraction
+from magenta_lite.codecs.base import (
+    Codec,
+    DecodeContext,
+    Extraction,
+    NoteEvents,
+)
 from magenta_lite.codecs.performance_events import (
     FIRST_NOTE_OFF,
     FIRST_SHIFT,
@@ -56,17 +61,13 @@ class PerformanceCodec(Codec):
     def __post_init__(self) -> None:
         if self.programs is not None:  # a list, where it comes from JSON
             object.__setattr__(self, "programs", tuple(self.programs))
-        longest = self.max_note_seconds
-        performed_notes.check_sizes(
+        performed_notes.check_codec(
             type(self).__name__,
+            self.num_velocity_bins,
+            self.max_note_seconds,
             resolution_hz=self.resolution_hz,
             max_shift_steps=self.max_shift_steps,
-            num_velocity_bins=self.num_velocity_bins or 1,
         )
-        if longest is not None and not longest > 0:
-            raise UserError(
-                "PerformanceCodec: max_note_seconds must be above 0"
-            )
 
     @property
     def num_events(self) -> int:
@@ -195,6 +196,29 @@ class PerformanceCodec(Codec):
             pitches < 0, -1, pitches + NUM_PITCHES
         )
         return table
+
+    def velocity_table(self, shifts: tuple[int, ...]) -> np.ndarray | None:
+        """int32 `[len(shifts), num_events]`; None without dynamics."""
+        if not self.num_velocity_bins:
+            return None
+        first = self._events.first_velocity
+        table = np.tile(
+            np.arange(self.num_events, dtype=np.int32), [len(shifts), 1]
+        )
+        moved = table[:, first:] + np.array(shifts, np.int32)[:, None]
+        table[:, first:] = np.clip(moved, first, self.num_events - 1)
+        return table
+
+    def note_events(self) -> NoteEvents:
+        """Starts and ends of pitches; only shifts take time."""
+        events = np.arange(self.num_events, dtype=np.int32)
+        is_start = events < FIRST_NOTE_OFF
+        is_end = ~is_start & (events < FIRST_SHIFT)
+        return NoteEvents(
+            starts=np.where(is_start, events, -1),
+            ends=np.where(is_end, events - FIRST_NOTE_OFF, -1),
+            shifts=events[FIRST_SHIFT : self._events.first_velocity],
+        )
 
     @property
     def _events(self) -> PerformanceEvents:

@@ -229,10 +229,17 @@ def transposed_pitches(shifts: tuple[int, ...]) -> np.ndarray:
     return np.where(in_range, moved, -1).astype(np.int32)
 
 
-def check_sizes(name: str, num_velocity_bins: int, **sizes: int) -> None:
-    """Raises UserError if a size of a codec makes no sense."""
+def check_codec(
+    name: str,
+    bins: int,
+    max_note_seconds: float | None,
+    **sizes: int,
+) -> None:
+    """Raises UserError if an argument of a codec makes no sense."""
     for size, value in sizes.items():
         if value < 1:
             raise UserError(f"{name}: {size} must be at least 1")
-    if not 1 <= num_velocity_bins <= MAX_VELOCITY:
-        raise UserError(f"{name}: num_velocity_bins must be at most 127")
+    if not 0 <= bins <= MAX_VELOCITY:
+        raise UserError(f"{name}: num_velocity_bins must be in 0 to 127")
+    if max_note_seconds is not None and not max_note_seconds > 0:
+        raise UserError(f"{name}: max_note_seconds must be above 0")

@@ -273,7 +273,7 @@ def test_config_round_trip():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (dict(num_velocity_bins=128), "num_velocity_bins must be at most 127"),
+        (dict(num_velocity_bins=128), "num_velocity_bins must be in 0 to 127"),
         (dict(num_velocity_bins=-1), "num_velocity_bins"),
         (dict(resolution_hz=0), "resolution_hz must be at least 1"),
         (dict(max_shift_steps=0), "max_shift_steps must be at least 1"),
