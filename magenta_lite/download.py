@@ -7,6 +7,7 @@ import dataclasses
 import errno
 import hashlib
 import http.client
+import io
 import json
 import os
 import pathlib
@@ -16,7 +17,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO
+from typing import Any
 
 try:
     import fcntl
@@ -135,7 +136,7 @@ def check_file(path: str | os.PathLike, remote: RemoteFile) -> None:
     Raises:
       ChecksumError: if its size or its checksum is another.
     """
-    with pathlib.Path(path).open("rb") as file:
+    with pathlib.Path(path).open("rb", buffering=0) as file:
         _check(file, remote, f"{path}")
 
 
@@ -165,7 +166,7 @@ class _Transfer:
         self._progress = progress
 
     @contextlib.contextmanager
-    def open_part(self) -> Iterator[BinaryIO]:
+    def open_part(self) -> Iterator[io.FileIO]:
         """The unfinished file, locked."""
         handle = os.open(self.part_path, os.O_RDWR | os.O_CREAT, 0o666)
         with os.fdopen(handle, "r+b", buffering=0) as part:
@@ -179,7 +180,7 @@ class _Transfer:
                     ) from None
             yield part
 
-    def run(self, part: BinaryIO) -> None:
+    def run(self, part: io.FileIO) -> None:
         """Fetches what is missing, or all.
 
         Raises:
@@ -213,7 +214,7 @@ class _Transfer:
         except ConnectionError as error:
             raise _TryAgainError(_reason(error)) from error
 
-    def check(self, part: BinaryIO) -> None:
+    def check(self, part: io.FileIO) -> None:
         """Deletes the file if it is something else than what is meant.
 
         Raises:
@@ -266,7 +267,7 @@ class _Transfer:
         return total
 
     def _receive(
-        self, response: Any, part: BinaryIO, total: int | None
+        self, response: Any, part: io.FileIO, total: int | None
     ) -> None:
         limit = total if total is not None else self._max_bytes
         place = part.tell()
@@ -285,7 +286,7 @@ class _Transfer:
             raise _TryAgainError(f"the line was cut after {place} bytes")
 
     def _explain_status(
-        self, error: urllib.error.HTTPError, start: int, part: BinaryIO
+        self, error: urllib.error.HTTPError, start: int, part: io.FileIO
     ) -> None:
         """Raises what a status other than success means."""
         status = f"the server says {error.code} {error.reason}".strip()
@@ -324,7 +325,7 @@ class _Transfer:
 
 
 def _repeat(
-    transfer: _Transfer, part: BinaryIO, wait_fn: Callable[[float], None]
+    transfer: _Transfer, part: io.FileIO, wait_fn: Callable[[float], None]
 ) -> None:
     """Tries until all has come, or as often as it makes sense."""
     num_failed = 0
@@ -344,7 +345,7 @@ def _repeat(
             wait_fn(_FIRST_WAIT_SECONDS * 2.0 ** (num_failed - 1))
 
 
-def _check(file: BinaryIO, remote: RemoteFile, what: str) -> None:
+def _check(file: io.FileIO, remote: RemoteFile, what: str) -> None:
     size = os.fstat(file.fileno()).st_size
     if remote.num_bytes is not None and size != remote.num_bytes:
         raise ChecksumError(
