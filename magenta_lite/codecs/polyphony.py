@@ -156,9 +156,23 @@ class PolyphonyCodec(Codec):
             starts, ends, pitches, num_steps, self.steps_per_quarter, context
         )
 
-    def default_primer(self) -> NoteSequence:
-        """Nothing: the START event is enough to begin with."""
-        return NoteSequence()
+    def forced_events(
+        self, sequence: NoteSequence, num_steps: int
+    ) -> np.ndarray:
+        """The highest note of each step; see `Codec.forced_events`.
+
+        Events come from the top down, so a melody that is imposed comes first
+        in its step and the model adds what lies below.
+        """
+        notes = polyphony_sections.primer(
+            sequence, self.steps_per_quarter, num_steps=None
+        )
+        events = _to_events(notes)
+        begins_step = (events[:-1] == START) | (events[:-1] == STEP_END)
+        highest = events[1:][begins_step][:num_steps]
+        forced = np.full([num_steps], -1, np.int32)
+        forced[: len(highest)] = np.where(highest == STEP_END, -1, highest)
+        return forced
 
     def steps_per_second(self, qpm: float) -> float:
         """How many time steps pass in a second at this tempo."""

@@ -256,6 +256,18 @@ def test_empty_primer_is_the_start():
     assert context == DecodeContext()
 
 
+def test_a_melody_is_imposed_step_by_step():
+    codec = PolyphonyCodec()
+    sequence = _sequence((0, 2, 60), (3, 4, 67), (3, 5, 72))
+    forced = codec.forced_events(sequence, 7)
+    assert forced.dtype == np.int32
+    assert forced.tolist() == [
+        *(_NEW + 60, _HELD + 60, -1, _NEW + 72, _HELD + 72, -1, -1)
+    ]
+    assert codec.forced_events(sequence, 1).tolist() == [_NEW + 60]
+    assert codec.forced_events(NoteSequence(), 2).tolist() == [-1, -1]
+
+
 def test_primer_of_years_is_an_error():
     for sequence in [_sequence((0, 1, 60), num_steps=10**8), NoteSequence()]:
         with pytest.raises(UserError, match="longer than"):
