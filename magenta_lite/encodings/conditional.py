@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import gin
 import numpy as np
 import tensorflow as tf
 
@@ -174,3 +175,29 @@ class ConditionalEncoding(Encoding):
             for part, value in zip(self.parts, split, strict=True)
         ]
         return tf.concat([*encoded, inputs], axis=-1)
+
+
+@gin.register
+def conditional_encoding(
+    target: Callable[..., Encoding],
+    parts: Sequence[Control],
+    num_events: int | None = None,
+    field_sizes: Sequence[int] | None = None,
+) -> ConditionalEncoding:
+    """Makes a `ConditionalEncoding` for a codec's events.
+
+    Args:
+      target: makes the encoding of what is predicted, given `num_events` or
+        `field_sizes` of the event without the fields of the controls.
+      parts: the controls.
+      num_events: of the codec, where events are integers.
+      field_sizes: of the codec, where events are vectors.
+    """
+    parts = tuple(parts)
+    if field_sizes is None:
+        return ConditionalEncoding(target(num_events=num_events), parts)
+    num_own = len(field_sizes) - sum(part.num_fields for part in parts)
+    own_sizes = tuple(field_sizes[:num_own])
+    if len(own_sizes) == 1:
+        return ConditionalEncoding(target(num_events=own_sizes[0]), parts)
+    return ConditionalEncoding(target(field_sizes=own_sizes), parts)

@@ -7,13 +7,16 @@ import pytest
 import tensorflow as tf
 
 from magenta_lite.bundles import manifest
-from magenta_lite.encodings.conditional import ConditionalEncoding
+from magenta_lite.encodings.conditional import (
+    ConditionalEncoding,
+    conditional_encoding,
+)
 from magenta_lite.encodings.controls import spread
 from magenta_lite.encodings.lookback import LookbackEncoding
 from magenta_lite.encodings.one_hot import OneHotEncoding
 from magenta_lite.errors import UserError
 from tests.encoding_checks import check_encoding, check_loop
-from tests.toy_vectors import CountControl, FieldControl
+from tests.toy_vectors import CountControl, FieldControl, PairEncoding
 
 CLASSES = (CountControl, FieldControl)
 
@@ -112,3 +115,13 @@ def test_bundles_describe_all_parts():
     description["config"]["target"] = 3
     with pytest.raises(manifest.BundleError, match="target of"):
         manifest.build_encoding(description, CLASSES)
+
+
+def test_target_is_made_without_the_fields_of_controls():
+    controls = (CountControl(), FieldControl(3))
+    single = conditional_encoding(OneHotEncoding, controls, field_sizes=[4, 3])
+    assert single == ConditionalEncoding(OneHotEncoding(4), controls)
+    pair = conditional_encoding(PairEncoding, controls, field_sizes=(5, 4, 3))
+    assert pair == ConditionalEncoding(PairEncoding((5, 4)), controls)
+    plain = conditional_encoding(OneHotEncoding, controls[:1], num_events=4)
+    assert plain == ConditionalEncoding(OneHotEncoding(4), controls[:1])
