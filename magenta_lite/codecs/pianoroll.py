@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import gin
 import numpy as np
@@ -18,6 +18,7 @@ from magenta_lite.codecs.polyphony_sections import (
     PitchedNotes,
 )
 from magenta_lite.errors import UserError
+from magenta_lite.notes.key_spans import key_spans
 from magenta_lite.notes.proto import NoteSequence
 
 OFF = 0
@@ -161,15 +162,11 @@ class PianorollCodec(Codec):
             raise ValueError("the values of keys must be 0, 1 or 2")
         context = context or DecodeContext()
         frames = events[~(events == START).any(axis=1)] == ON
-        padded = np.pad(frames, [[1, 1], [0, 0]]).astype(np.int8)
-        changes = np.diff(padded, axis=0).T  # [keys, time + 1]
-        keys, starts = np.nonzero(changes == 1)
-        _, ends = np.nonzero(changes == -1)
-        order = np.lexsort((keys, starts))
-        pitches = keys[order] + self.min_pitch - context.transposition
+        starts, ends, keys = key_spans(frames)
+        pitches = keys + self.min_pitch - context.transposition
         return polyphony_sections.to_sequence(
-            starts[order],
-            ends[order],
+            starts,
+            ends,
             fold(pitches, 0, NUM_PITCHES),
             len(frames),
             self.steps_per_quarter,
@@ -219,33 +216,3 @@ class PianorollCodec(Codec):
             frames[start[later] - 1, key[later]] = False
         first = np.full([1, num_keys], START)
         return np.concatenate([first, frames]).astype(np.int32)
-
-
-def primer_pianoroll_sequence(
-    frames: Sequence[Sequence[int]],
-    qpm: float = 120.0,
-    steps_per_quarter: int = 4,
-) -> NoteSequence:
-    """Builds a primer as in `--primer_pianoroll="[(55,), (54, 60), ()]"`.
-
-    Args:
-      frames: the MIDI pitches that sound in each step; one that sounds in
-        neighbouring steps is one note.
-      qpm: tempo in quarter notes a minute.
-      steps_per_quarter: how many frames make a quarter note.
-
-    Raises:
-      UserError: if a frame is no list of pitches.
-    """
-    roll = np.zeros([len(frames), NUM_PITCHES], np.int32)
-    for position, frame in enumerate(frames):
-        if not isinstance(frame, list | tuple) or not all(
-            type(pitch) is int and 0 <= pitch < NUM_PITCHES for pitch in frame
-        ):
-            raise UserError(
-                f"primer pianoroll: {frame!r} at position {position} is no "
-                "list of pitches from 0 to 127, e.g. (60, 64)"
-            )
-        roll[position, list(frame)] = ON
-    codec = PianorollCodec(0, NUM_PITCHES, steps_per_quarter=steps_per_quarter)
-    return codec.decode(roll, DecodeContext(qpm=qpm))

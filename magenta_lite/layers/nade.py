@@ -208,11 +208,11 @@ def conditional_logits(
     def run(
         hidden_bias: tf.Tensor, encoder: tf.Tensor, decoder: tf.Tensor
     ) -> tuple:
-        args = [bits, num_before, rounds, encoder, decoder]
-        logits, a = _forward(*args, hidden_bias)
+        weights = (encoder, decoder)
+        logits, a = _forward(bits, num_before, rounds, *weights, hidden_bias)
 
         def gradient(d_logits: tf.Tensor) -> tuple:
-            return _backward(*args, a, d_logits)
+            return _backward(bits, num_before, rounds, *weights, a, d_logits)
 
         return logits, gradient
 

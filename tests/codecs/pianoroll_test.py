@@ -12,10 +12,7 @@ from note_seq import sequences_lib
 from shared_data import shared_dir
 
 from magenta_lite.codecs.base import DecodeContext, UnusableSequenceError
-from magenta_lite.codecs.pianoroll import (
-    PianorollCodec,
-    primer_pianoroll_sequence,
-)
+from magenta_lite.codecs.pianoroll import PianorollCodec
 from magenta_lite.errors import UserError
 from magenta_lite.notes.files import read_file
 from magenta_lite.notes.proto import NoteSequence
@@ -229,23 +226,6 @@ def test_config_round_trip():
 def test_bad_arguments_are_named(arguments, message):
     with pytest.raises(UserError, match=message):
         PianorollCodec(**arguments)
-
-
-def test_primer_pianoroll():
-    sequence = primer_pianoroll_sequence([(55,), (55, 60), (), [60]], qpm=60)
-    assert sequence.total_time == 1
-    assert [(n.pitch, n.start_time, n.end_time) for n in sequence.notes] == [
-        (55, 0, 0.5),
-        (60, 0.25, 0.5),
-        (60, 0.75, 1),
-    ]
-    assert not primer_pianoroll_sequence([]).notes
-
-
-@pytest.mark.parametrize("frame", [60, "C", (128,), (-1,), (6.5,), (True,)])
-def test_bad_frame_in_primer_pianoroll(frame):
-    with pytest.raises(UserError, match="at position 1 is no list"):
-        primer_pianoroll_sequence([(60,), frame])
 
 
 def test_real_files_come_back():
