@@ -14,6 +14,7 @@ shift all later bars.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib.util
 import os
@@ -22,21 +23,19 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from magenta_lite.notes.errors import NotesError
 from magenta_lite.notes.midi import (
     MAX_FILE_BYTES,
-    from_score,
-    parse_score,
+    MidiMusic,
+    parse_midi,
     read_bytes,
+    to_sequence,
 )
 from magenta_lite.notes.proto import NoteSequence
-
-if TYPE_CHECKING:
-    import symusic.core
 
 MAX_TUNE_CHARS = 200_000
 """Longer tunes are refused."""
@@ -193,9 +192,8 @@ def _to_sequence(number: int, head: str, body: str) -> NoteSequence:
         raise NotesError(
             "broken_abc", f"is not ABC notation: {problems or 'no notes'}."
         )
-    score = parse_score(data, "abc2midi's output")
-    _undo_delay(score)
-    sequence = from_score(score)
+    music = _undo_delay(parse_midi(data, "abc2midi's output"))
+    sequence = to_sequence(music)
     if not sequence.notes:
         raise NotesError("no_notes", "holds no notes.")
     return sequence
@@ -258,22 +256,15 @@ def _run_abc2midi(text: str) -> tuple[bytes, str]:
     return data, problems[0] if problems else ""
 
 
-def _undo_delay(score: symusic.core.ScoreTick) -> None:
+def _undo_delay(music: MidiMusic) -> MidiMusic:
     """Takes back the one tick by which abc2midi delays notes and tempos."""
-    import symusic
-
-    for tempo in score.tempos:
-        tempo.time = max(tempo.time - 1, 0)
-    for track in score.tracks:
-        notes = track.notes.numpy()
-        early = np.maximum(notes["time"] - 1, 0).astype(np.int32)
-        track.notes = symusic.Note.from_numpy(
-            early,
-            notes["time"] + notes["duration"] - early,
-            notes["pitch"],
-            notes["velocity"],
-            ttype="tick",
-        )
+    instruments = []
+    for instrument in music.instruments:
+        starts = np.maximum(instrument.notes["start"] - 1, 0)
+        notes = instrument.notes | {"start": starts}
+        instruments.append(dataclasses.replace(instrument, notes=notes))
+    tempos = [(max(tick - 1, 0), tempo) for tick, tempo in music.tempos]
+    return dataclasses.replace(music, tempos=tempos, instruments=instruments)
 
 
 @functools.cache

@@ -10,8 +10,9 @@ class NotesError(UserError):
 
     Attributes:
       reason: why, in snake_case, for counting: `missing`, `unreadable`,
-        `not_midi`, `broken_midi`, `smpte_time`, `too_large`, `too_many_notes`,
-        `broken_abc`, `no_notes`, `timeout`, `broken_musicxml`, `broken_mxl`,
+        `not_midi`, `broken_midi`, `midi_type_2`, `smpte_time`, `too_large`,
+        `too_many_notes`, `too_long`, `broken_abc`, `no_notes`, `timeout`,
+        `broken_musicxml`, `broken_mxl`,
         `unknown_type`, `not_writable`.
     """
 

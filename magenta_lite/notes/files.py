@@ -61,7 +61,10 @@ def read_file(path: str | os.PathLike) -> list[NoteSequence]:
     return sequences
 
 
-def find_files(input_dir: str | os.PathLike) -> list[pathlib.Path]:
+def find_files(
+    input_dir: str | os.PathLike,
+    on_problem: Callable[[pathlib.Path, str], None] | None = None,
+) -> list[pathlib.Path]:
     """All music files below a folder, by suffix, sorted by path.
 
     Follows links to folders, but enters each folder once, so that loops end.
@@ -70,6 +73,9 @@ def find_files(input_dir: str | os.PathLike) -> list[pathlib.Path]:
 
     Args:
       input_dir: where to look, at any depth.
+      on_problem: told of what is named like music but is no file, such as links
+        to nowhere, pipes and folders (whose files count all the same), and of
+        folders that cannot be listed; with one line that says so.
 
     Raises:
       NotesError: if there is no such folder or it cannot be listed.
@@ -81,6 +87,7 @@ def find_files(input_dir: str | os.PathLike) -> list[pathlib.Path]:
             "missing", f"{top}: {problem}; name a folder of music."
         )
     found: list[pathlib.Path] = []
+    tell = on_problem or (lambda path, problem: None)
     seen: set[tuple[int, int]] = set()
 
     def on_error(error: OSError) -> None:
@@ -88,6 +95,9 @@ def find_files(input_dir: str | os.PathLike) -> list[pathlib.Path]:
             raise NotesError(
                 "unreadable", f"{top}: cannot be listed: {error.strerror}."
             ) from error
+        tell(
+            pathlib.Path(error.filename), f"cannot be listed: {error.strerror}"
+        )
 
     for folder, folders, names in os.walk(
         top, followlinks=True, onerror=on_error
@@ -98,11 +108,23 @@ def find_files(input_dir: str | os.PathLike) -> list[pathlib.Path]:
             continue
         seen.add((status.st_dev, status.st_ino))
         folders[:] = sorted(name for name in folders if name[0] != ".")
-        found += [
-            pathlib.Path(folder, name)
-            for name in names
-            if name[0] != "."
-            and os.path.splitext(name)[1].lower() in _READERS
-            and os.path.isfile(os.path.join(folder, name))
-        ]
+        for name in filter(_is_named_like_music, [*folders, *names]):
+            path = pathlib.Path(folder, name)
+            if os.path.isfile(path):
+                found.append(path)
+            else:
+                tell(path, _what_it_is(path))
     return sorted(found)
+
+
+def _is_named_like_music(name: str) -> bool:
+    return name[0] != "." and os.path.splitext(name)[1].lower() in _READERS
+
+
+def _what_it_is(path: pathlib.Path) -> str:
+    """Why a path is no file."""
+    if os.path.isdir(path):
+        return "is a folder, not a file"
+    if not os.path.exists(path):
+        return "is a link to nothing"
+    return "is not a regular file"

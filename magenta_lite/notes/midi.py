@@ -1,44 +1,55 @@
 """MIDI files to NoteSequence, fast; the writer is in `midi_writer`.
 
-symusic parses; seconds are computed from ticks on whole arrays. The result
-equals that of `note_seq.midi_io.midi_to_note_sequence`, except:
+The result is that of `note_seq.midi_io.midi_to_note_sequence`, message for
+message, wherever note_seq reads a file as it is meant:
 
-* notes of an instrument are in order of their start, not of their end;
-* tempo, time and key signatures count on whichever track they stand;
-  note_seq ignores them on all tracks but the first, and then places every
-  later note at the wrong second; the same signature twice at one time, as
-  on several tracks, counts once;
-* instruments of one track are numbered by channel and program; note_seq
-  numbers them in the order in which their first notes end;
-* of several notes on one pitch and channel that overlap, note_seq ends all of
-  them at the next note-off, and so does this module; but a note that has no
-  note-off of its own (on, on, off) is dropped here, being unfinished;
-* note_seq refuses files with a key signature beyond seven accidentals.
+* tempo, time and key signatures count on whichever track they stand; note_seq
+  ignores them on all tracks but the first, and then places every later note at
+  the wrong second; the signature of another track that repeats one of the same
+  time counts once;
+* names of tracks may be UTF-8; note_seq takes all for Latin-1;
+* read here, refused by note_seq: key signatures beyond seven accidentals, keys
+  and meta events that are cut short, chunks other than tracks, tracks without
+  events, time signatures of numerator 0;
+* refused here, read by note_seq: files of type 2 with several tracks, each a
+  piece of its own, which note_seq plays at once; SMPTE time, which it takes for
+  ticks per quarter; what exceeds the limits.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pathlib
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import numpy as np
 
+from magenta_lite.notes import wire
 from magenta_lite.notes.errors import NotesError
+from magenta_lite.notes.midi_events import (
+    MetaEvent,
+    MidiError,
+    read_track,
+)
+from magenta_lite.notes.midi_notes import (
+    Instrument,
+    count_notes,
+    read_instruments,
+)
 from magenta_lite.notes.midi_writer import write_midi
 from magenta_lite.notes.proto import NoteSequence
 from magenta_lite.notes.tempo_map import TempoMap
 
-if TYPE_CHECKING:
-    import symusic.core
-
 __all__ = [
     "MAX_FILE_BYTES",
     "MAX_NOTES",
-    "from_score",
-    "parse_score",
+    "MAX_SECONDS",
+    "MidiMusic",
+    "parse_midi",
     "read_bytes",
     "read_midi",
+    "to_sequence",
     "write_midi",
 ]
 
@@ -48,13 +59,41 @@ MAX_FILE_BYTES = 32 * 2**20
 MAX_NOTES = 1_000_000
 """Files with more notes are refused."""
 
+MAX_SECONDS = 12 * 3600.0
+"""Longer music is refused: a broken time in a file can make it years long."""
+
+_TEMPO, _TIME_SIGNATURE, _KEY_SIGNATURE = 0x51, 0x58, 0x59
+_LARGEST_DENOMINATOR_POWER = 30
 _HEADER_BYTES = 14
+_NOTE_FIELDS = ("start", "end", "pitch", "velocity")
+_BEND_FIELDS = ("time", "bend")
+_CONTROL_FIELDS = ("time", "control_number", "control_value")
+
+
+@dataclasses.dataclass(frozen=True)
+class MidiMusic:
+    """What a MIDI file holds, times in ticks.
+
+    Attributes:
+      ticks_per_quarter: the resolution.
+      tempos: (tick, microseconds per quarter), in order.
+      meters: (tick, numerator, denominator), in order.
+      keys: (tick, sharps or negative flats, 1 if minor), in order.
+      instruments: those that have notes.
+    """
+
+    ticks_per_quarter: int
+    tempos: list[tuple[int, int]]
+    meters: list[tuple[int, int, int]]
+    keys: list[tuple[int, int, int]]
+    instruments: list[Instrument]
 
 
 def read_midi(
     path_or_bytes: str | os.PathLike | bytes,
     max_file_bytes: int = MAX_FILE_BYTES,
     max_notes: int = MAX_NOTES,
+    max_seconds: float = MAX_SECONDS,
 ) -> NoteSequence:
     """Reads one MIDI file.
 
@@ -62,6 +101,7 @@ def read_midi(
       path_or_bytes: the file, or what is in it.
       max_file_bytes: larger files are refused.
       max_notes: files with more notes are refused.
+      max_seconds: files whose last note ends later are refused.
 
     Returns:
       A NoteSequence, times in seconds; see the module for where it differs
@@ -77,60 +117,102 @@ def read_midi(
         data = read_bytes(name, max_file_bytes)
     if len(data) > max_file_bytes:
         raise _too_large(name, len(data), max_file_bytes)
-    return from_score(parse_score(data, name, max_notes), name)
+    return to_sequence(parse_midi(data, name, max_notes), name, max_seconds)
 
 
-def parse_score(
+def parse_midi(
     data: bytes, name: str = "MIDI data", max_notes: int = MAX_NOTES
-) -> symusic.core.ScoreTick:
-    """The content of a MIDI file as symusic sees it, times in ticks.
+) -> MidiMusic:
+    """What is in a MIDI file, times in ticks.
 
     Args:
-      data: what is in the file.
+      data: the file.
       name: what errors call it.
       max_notes: files with more notes are refused.
 
     Raises:
       NotesError: if it is not a sound MIDI file.
     """
-    # Imported here: it takes 0.1 s that commands' --help should not pay.
-    from symusic import Score
-
-    _check_header(data, name)
+    resolution, chunks = _read_chunks(data, name)
+    metas: list[list[MetaEvent]] = []
+    instruments = []
+    num_notes = 0
     try:
-        score = Score.from_midi(data, ttype="tick")
-    except (RuntimeError, ValueError, IndexError, MemoryError) as error:
-        raise NotesError(
-            "broken_midi", f"{name}: is a broken MIDI file: {error}."
-        ) from error
-    num_notes = sum(len(track.notes) for track in score.tracks)
-    if num_notes > max_notes:
-        raise NotesError(
-            "too_many_notes",
-            f"{name}: has {num_notes} notes, more than {max_notes}; leave it "
-            "out or split it.",
+        for chunk in chunks:
+            track = read_track(chunk)
+            num_notes += count_notes(track)
+            if num_notes > max_notes:
+                raise NotesError(
+                    "too_many_notes",
+                    f"{name}: has {num_notes} notes or more, above "
+                    f"{max_notes}; leave it out or split it.",
+                )
+            metas.append(track.metas)
+            instruments += read_instruments(track)
+        return MidiMusic(
+            resolution,
+            _tempos(metas),
+            _signatures(metas, _TIME_SIGNATURE, _meter),
+            _signatures(metas, _KEY_SIGNATURE, _key),
+            instruments,
         )
-    return score
+    except MidiError as error:
+        raise _broken(name, error) from error
 
 
-def from_score(
-    score: symusic.core.ScoreTick, name: str = "MIDI data"
+def to_sequence(
+    music: MidiMusic,
+    name: str = "MIDI data",
+    max_seconds: float = MAX_SECONDS,
 ) -> NoteSequence:
-    """A NoteSequence of a symusic score in ticks.
+    """A NoteSequence of what a MIDI file holds.
 
     Args:
-      score: what `parse_score` gave.
+      music: from `parse_midi`.
       name: what errors call it.
+      max_seconds: longer music is refused.
 
     Raises:
-      NotesError: if its times or tempos are out of range.
+      NotesError: if it is too long.
     """
-    try:
-        return _to_sequence(score)
-    except (ValueError, OverflowError) as error:
+    tempo_map = TempoMap.from_midi(
+        np.array([tick for tick, _ in music.tempos]),
+        np.array([tempo for _, tempo in music.tempos]),
+        music.ticks_per_quarter,
+    )
+    sequence = NoteSequence(ticks_per_quarter=music.ticks_per_quarter)
+    source = sequence.source_info
+    source.parser = source.PRETTY_MIDI
+    source.encoding_type = source.MIDI
+    for seconds, qpm in zip(tempo_map.seconds, tempo_map.qpm, strict=True):
+        sequence.tempos.add(time=seconds, qpm=qpm)
+    _add_signatures(sequence, music, tempo_map)
+    for number, instrument in enumerate(music.instruments):
+        if instrument.name:
+            sequence.instrument_infos.add(
+                instrument=number, name=instrument.name
+            )
+    notes = _columns(music.instruments, "notes", _NOTE_FIELDS)
+    notes["start_time"] = tempo_map.to_seconds(notes.pop("start"))
+    notes["end_time"] = tempo_map.to_seconds(notes.pop("end"))
+    sequence.total_time = notes["end_time"].max(initial=0)
+    if sequence.total_time > max_seconds:
         raise NotesError(
-            "broken_midi", f"{name}: is a broken MIDI file: {error}."
-        ) from error
+            "too_long",
+            f"{name}: lasts {sequence.total_time / 3600:.1f} hours, more than "
+            f"{max_seconds / 3600:g}; leave it out or split it.",
+        )
+    wire.add_messages(sequence, "notes", notes)
+    for field, part, names in (
+        ("pitch_bends", "bends", _BEND_FIELDS),
+        ("control_changes", "controls", _CONTROL_FIELDS),
+    ):
+        columns = _columns(music.instruments, part, names)
+        if not len(columns["time"]):
+            continue
+        columns["time"] = tempo_map.to_seconds(columns["time"])
+        wire.add_messages(sequence, field, columns)
+    return sequence
 
 
 def read_bytes(path: str | os.PathLike, max_file_bytes: int) -> bytes:
@@ -164,12 +246,21 @@ def _too_large(path: str | os.PathLike, size: int, limit: int) -> NotesError:
     )
 
 
-def _check_header(data: bytes, name: str) -> None:
+def _broken(name: str, problem: object) -> NotesError:
+    return NotesError(
+        "broken_midi", f"{name}: is a broken MIDI file: {problem}."
+    )
+
+
+def _read_chunks(data: bytes, name: str) -> tuple[int, list[bytes]]:
+    """The ticks per quarter, and what is in each track."""
     if data[:4] != b"MThd" or len(data) < _HEADER_BYTES:
         raise NotesError(
             "not_midi", f"{name}: is not a MIDI file (it has no MThd header)."
         )
-    division = int.from_bytes(data[12:14], "big")
+    kind, num_tracks, division = (
+        int.from_bytes(data[place : place + 2], "big") for place in (8, 10, 12)
+    )
     if division & 0x8000:
         raise NotesError(
             "smpte_time",
@@ -177,160 +268,100 @@ def _check_header(data: bytes, name: str) -> None:
             "save it again with a resolution in ticks per quarter.",
         )
     if not division:
+        raise _broken(name, "it says 0 ticks per quarter note")
+    if kind == 2 and num_tracks > 1:
         raise NotesError(
-            "broken_midi", f"{name}: says 0 ticks per quarter note."
+            "midi_type_2",
+            f"{name}: is a MIDI file of type 2, with {num_tracks} pieces in "
+            "one file; save each of them as a file of its own.",
         )
-    # symusic sets aside as much memory as a chunk claims to have.
-    place, num_tracks = 0, 0
-    while place + 8 <= len(data):
-        num_tracks += data[place : place + 4] == b"MTrk"
+    place = 8 + int.from_bytes(data[4:8], "big")
+    chunks: list[bytes] = []
+    while place + 8 <= len(data) and len(chunks) < num_tracks:
         size = int.from_bytes(data[place + 4 : place + 8], "big")
-        place += 8 + size
-    if place > len(data) or num_tracks < int.from_bytes(data[10:12], "big"):
+        behind = place + 8 + size
+        if data[place : place + 4] == b"MTrk":
+            chunks.append(data[place + 8 : behind])
+        place = behind
+    if place > len(data) or len(chunks) < num_tracks:
         raise NotesError("broken_midi", f"{name}: is cut off.")
+    return division, chunks
 
 
-def _to_sequence(score: symusic.core.ScoreTick) -> NoteSequence:
-    sequence = NoteSequence(ticks_per_quarter=score.ticks_per_quarter)
-    source = sequence.source_info
-    source.parser = source.PRETTY_MIDI
-    source.encoding_type = source.MIDI
-    tempo_map = _tempo_map(score)
-    for seconds, qpm in zip(tempo_map.seconds, tempo_map.qpm, strict=True):
-        sequence.tempos.add(time=seconds, qpm=qpm)
-    _add_signatures(sequence, score, tempo_map)
-    tracks = [track for track in score.tracks if len(track.notes)]
-    number = 0
-    for track in tracks:
-        notes = _sounding_notes(track.notes.numpy())
-        if len(notes["pitch"]):
-            _add_track(sequence, number, track, notes, tempo_map)
-            number += 1
-    return sequence
+def _tempos(metas: list[list[MetaEvent]]) -> list[tuple[int, int]]:
+    found = []
+    for meta in _of_kind(metas, _TEMPO):
+        tempo = int.from_bytes(meta.data[:3], "big")
+        if not tempo or len(meta.data) < 3:
+            raise MidiError("a tempo of 0 microseconds per quarter")
+        found.append((meta.tick, tempo))
+    return sorted(found, key=lambda one: one[0])
 
 
-def _tempo_map(score: symusic.core.ScoreTick) -> TempoMap:
-    tempos = score.tempos.numpy()
-    if (tempos["mspq"] <= 0).any():
-        raise ValueError("a tempo of 0 microseconds per quarter")
-    return TempoMap.from_midi(
-        tempos["time"], tempos["mspq"], score.ticks_per_quarter
-    )
+def _of_kind(metas: list[list[MetaEvent]], kind: int) -> list[MetaEvent]:
+    return [meta for track in metas for meta in track if meta.kind == kind]
+
+
+def _signatures(
+    metas: list[list[MetaEvent]],
+    kind: int,
+    parse: Callable[[MetaEvent], tuple[int, int, int] | None],
+) -> list[tuple[int, int, int]]:
+    """Those of the first track, and others that say something new."""
+    first = [parse(meta) for meta in _of_kind(metas[:1], kind)]
+    others = [parse(meta) for meta in _of_kind(metas[1:], kind)]
+    new = [one for one in dict.fromkeys(others) if one not in first]
+    found = [one for one in first + new if one is not None]
+    return sorted(found, key=lambda one: one[0])
+
+
+def _meter(meta: MetaEvent) -> tuple[int, int, int] | None:
+    if len(meta.data) < 2:
+        return None
+    numerator, power = meta.data[:2]
+    if power > _LARGEST_DENOMINATOR_POWER:
+        raise MidiError(f"a time signature of {numerator}/2^{power}")
+    return meta.tick, numerator, 2**power
+
+
+def _key(meta: MetaEvent) -> tuple[int, int, int] | None:
+    if len(meta.data) < 2 or meta.data[1] > 1:
+        return None
+    sharps = int.from_bytes(meta.data[:1], "big", signed=True)
+    return meta.tick, sharps, meta.data[1]
 
 
 def _add_signatures(
-    sequence: NoteSequence, score: symusic.core.ScoreTick, tempo_map: TempoMap
+    sequence: NoteSequence, music: MidiMusic, tempo_map: TempoMap
 ) -> None:
-    meters = score.time_signatures.numpy()
-    meter_rows = zip(
-        _seconds(tempo_map, meters["time"]),
-        meters["numerator"].tolist(),
-        meters["denominator"].tolist(),
-        strict=True,
-    )
-    # Some programs write the same signature on every track: once is enough.
-    for time, numerator, denominator in dict.fromkeys(meter_rows):
+    ticks = np.array([one[0] for one in music.meters + music.keys], np.int64)
+    seconds = iter(tempo_map.to_seconds(ticks).tolist())
+    for _, numerator, denominator in music.meters:
         sequence.time_signatures.add(
-            time=time, numerator=numerator, denominator=denominator
+            time=next(seconds), numerator=numerator, denominator=denominator
         )
-    keys = score.key_signatures.numpy()
-    key_rows = zip(
-        _seconds(tempo_map, keys["time"]),
-        keys["key"].tolist(),
-        keys["tonality"].tolist(),
-        strict=True,
-    )
-    for time, sharps, minor in dict.fromkeys(key_rows):
+    for _, sharps, minor in music.keys:
         # Each sharp is a fifth up; the minor key lies nine semitones above.
         sequence.key_signatures.add(
-            time=time, key=(7 * sharps + 9 * minor) % 12, mode=minor
+            time=next(seconds), key=(7 * sharps + 9 * minor) % 12, mode=minor
         )
 
 
-def _sounding_notes(notes: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Notes of one track and channel that sound, ends as in note_seq.
-
-    symusic lets each note-off end the oldest open note of its pitch; note_seq
-    lets it end all of them. So a note ends at the first note-off behind its
-    start, which only matters where notes of one pitch overlap.
-
-    Returns:
-      "start" and "end" in ticks, "pitch", "velocity": `[notes]` each.
-    """
-    kept = notes["duration"] != 0
-    start = notes["time"][kept].astype(np.int64)
-    end = start + notes["duration"][kept]
-    pitch = notes["pitch"][kept].astype(np.int64)
-    if (start < 0).any() or (end < start).any():
-        raise ValueError("times beyond 2147483647 ticks")
-    # All ends of a pitch in order; the first one after each start is its end.
-    span = int(end.max(initial=0)) + 1
-    ends = np.sort(pitch * span + end)
-    first = np.searchsorted(ends, pitch * span + start, side="right")
-    return {
-        "start": start,
-        "end": ends[first] - pitch * span if len(ends) else end,
-        "pitch": pitch,
-        "velocity": notes["velocity"][kept],
+def _columns(
+    instruments: list[Instrument], part: str, names: tuple[str, ...]
+) -> dict[str, np.ndarray]:
+    """One kind of events of all instruments, an array for each field."""
+    tables = [getattr(instrument, part) for instrument in instruments]
+    none = np.zeros(0, np.int64)
+    columns = {
+        name: np.concatenate([none, *(table[name] for table in tables)])
+        for name in names
     }
-
-
-def _add_track(
-    sequence: NoteSequence,
-    number: int,
-    track: symusic.core.TrackTick,
-    notes: dict[str, np.ndarray],
-    tempo_map: TempoMap,
-) -> None:
-    common = {
-        "instrument": number,
-        "program": track.program,
-        "is_drum": track.is_drum,
-    }
-    if track.name:
-        sequence.instrument_infos.add(instrument=number, name=track.name)
-    ends = _seconds(tempo_map, notes["end"])
-    sequence.total_time = max(sequence.total_time, *ends, 0.0)
-    add = sequence.notes.add
-    for start, end, pitch, velocity in zip(
-        _seconds(tempo_map, notes["start"]),
-        ends,
-        notes["pitch"].tolist(),
-        notes["velocity"].tolist(),
-        strict=True,
-    ):
-        add(
-            start_time=start,
-            end_time=end,
-            pitch=pitch,
-            velocity=velocity,
-            **common,
-        )
-    _add_controls(sequence, track, common, tempo_map)
-
-
-def _add_controls(
-    sequence: NoteSequence,
-    track: symusic.core.TrackTick,
-    common: dict[str, int | bool],
-    tempo_map: TempoMap,
-) -> None:
-    bends = track.pitch_bends.numpy()
-    for time, bend in zip(
-        _seconds(tempo_map, bends["time"]), bends["value"].tolist(), strict=True
-    ):
-        sequence.pitch_bends.add(time=time, bend=bend, **common)
-    controls = track.controls.numpy()
-    for time, control, value in zip(
-        _seconds(tempo_map, controls["time"]),
-        controls["number"].tolist(),
-        controls["value"].tolist(),
-        strict=True,
-    ):
-        sequence.control_changes.add(
-            time=time, control_number=control, control_value=value, **common
-        )
-
-
-def _seconds(tempo_map: TempoMap, ticks: np.ndarray) -> list[float]:
-    return tempo_map.to_seconds(ticks).tolist()
+    owner = np.repeat(
+        np.arange(len(tables)), [len(table[names[0]]) for table in tables]
+    )
+    columns["instrument"] = owner
+    for name in ("program", "is_drum"):
+        values = [int(getattr(one, name)) for one in instruments]
+        columns[name] = np.array(values, np.int64)[owner]
+    return columns

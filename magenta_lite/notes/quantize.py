@@ -8,13 +8,13 @@ notes, since touching protos note by note is what makes those slow.
 from __future__ import annotations
 
 import dataclasses
-from itertools import chain, pairwise
-from operator import attrgetter
+from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
 
 from magenta_lite.errors import UserError
+from magenta_lite.notes import wire
 from magenta_lite.notes.proto import NoteSequence
 
 DEFAULT_QPM = 120.0
@@ -79,35 +79,20 @@ class NoteArrays:
 
 
 _FIELD_NAMES = tuple(f.name for f in dataclasses.fields(NoteArrays))
+_PROTO_NAMES = {name: name for name in _FIELD_NAMES} | {
+    "start_seconds": "start_time",
+    "end_seconds": "end_time",
+}
 
 
 def note_arrays(sequence: NoteSequence) -> NoteArrays:
     """The notes of a proto as arrays, in their order."""
-    fields = chain.from_iterable(map(_note_fields, sequence.notes))
-    # float64 holds every int32, so one table can carry all fields.
-    table = np.fromiter(fields, np.float64).reshape([-1, len(_FIELD_NAMES)])
-    start_seconds, end_seconds = table[:, :2].T.copy()
-    pitch, velocity, instrument, program = table[:, 2:6].T.astype(np.int64)
-    return NoteArrays(
-        start_seconds,
-        end_seconds,
-        pitch,
-        velocity,
-        instrument,
-        program,
-        is_drum=table[:, 6] != 0,
+    columns = wire.read_messages(
+        sequence, "notes", tuple(_PROTO_NAMES.values())
     )
-
-
-_note_fields = attrgetter(
-    "start_time",
-    "end_time",
-    "pitch",
-    "velocity",
-    "instrument",
-    "program",
-    "is_drum",
-)
+    return NoteArrays(
+        **{ours: columns[theirs] for ours, theirs in _PROTO_NAMES.items()}
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,11 +7,10 @@ for all notes at once.
 from __future__ import annotations
 
 import dataclasses
-from itertools import chain
-from operator import attrgetter
 
 import numpy as np
 
+from magenta_lite.notes import wire
 from magenta_lite.notes.proto import NoteSequence
 from magenta_lite.notes.quantize import NoteArrays, note_arrays
 
@@ -40,17 +39,17 @@ def pedal_changes(
     sequence: NoteSequence, control_number: int = SUSTAIN_CONTROL
 ) -> PedalChanges:
     """What a sequence reports of a pedal; it is down from value 64 on."""
-    fields = chain.from_iterable(map(_fields, sequence.control_changes))
-    table = np.fromiter(fields, np.float64).reshape([-1, 4])
-    table = table[table[:, 1] == control_number]
-    return PedalChanges(
-        seconds=table[:, 0].copy(),
-        instrument=table[:, 3].astype(np.int64),
-        is_down=table[:, 2] >= _DOWN_FROM,
+    changes = wire.read_messages(
+        sequence,
+        "control_changes",
+        ("time", "control_number", "control_value", "instrument"),
     )
-
-
-_fields = attrgetter("time", "control_number", "control_value", "instrument")
+    chosen = changes["control_number"] == control_number
+    return PedalChanges(
+        seconds=changes["time"][chosen],
+        instrument=changes["instrument"][chosen],
+        is_down=changes["control_value"][chosen] >= _DOWN_FROM,
+    )
 
 
 def sustained_notes(sequence: NoteSequence) -> NoteArrays:

@@ -105,6 +105,22 @@ def test_find_files_survives_loops_and_dangling_links(tmp_path):
     assert files.find_files(music) == [music / "a.mid", music / "more/b.mid"]
 
 
+def test_find_files_tells_what_is_no_file(tmp_path):
+    (tmp_path / "folder.mid").mkdir()
+    (tmp_path / "folder.mid" / "a.mid").touch()
+    (tmp_path / "gone.mid").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "pipe.abc")
+    problems = {}
+    found = files.find_files(tmp_path, on_problem=problems.__setitem__)
+    assert found == [tmp_path / "folder.mid" / "a.mid"]
+    assert problems == {
+        tmp_path / "folder.mid": "is a folder, not a file",
+        tmp_path / "gone.mid": "is a link to nothing",
+        tmp_path / "pipe.abc": "is not a regular file",
+    }
+
+
 def test_find_files_in_nothing(tmp_path):
     assert files.find_files(tmp_path) == []
     with pytest.raises(files.NotesError, match="does not exist"):

@@ -79,8 +79,10 @@ def starts_and_ends(data):
 
 
 def assert_equals_note_seq(data):
-    expected = content(midi_io.midi_to_note_sequence(data))
-    assert content(midi.read_midi(data)) == expected
+    ours, theirs = midi.read_midi(data), midi_io.midi_to_note_sequence(data)
+    assert ours.SerializeToString(
+        deterministic=True
+    ) == theirs.SerializeToString(deterministic=True)
 
 
 def test_tempo_changes_by_hand():
@@ -199,30 +201,38 @@ def test_any_notes_and_tempos_equal_note_seq(notes, tempos):
     assert_equals_note_seq(midi_bytes(conductor, track))
 
 
-@pytest.mark.parametrize(
-    ("parts", "count"),
-    [
-        (("groove",), 50),
-        (("nottingham", "MIDI"), 60),
-        (("maestro_performances", "midi"), 3),
-    ],
-)
-def test_real_files_equal_note_seq(parts, count):
+CORPORA = {
+    ("groove",): 50,
+    ("nottingham", "MIDI"): 60,
+    ("maestro_performances", "midi"): 3,
+}
+
+
+@pytest.mark.parametrize("parts", CORPORA)
+def test_real_files_equal_note_seq(parts):
     paths = sorted(shared_dir("data", *parts).rglob("*.mid*"))
-    chosen = random.Random(0).sample(paths, min(count, len(paths)))
-    num_equal = 0
-    for path in chosen:
-        ours, theirs = (
-            content(midi.read_midi(path)),
-            content(midi_io.midi_file_to_note_sequence(str(path))),
-        )
-        for field in ("time_signatures", "key_signatures"):
-            # Ours are from all tracks, each once.
-            assert set(theirs[field]) <= set(ours.pop(field))
-            theirs.pop(field)
-        assert ours == theirs, path
-        num_equal += 1
-    assert num_equal == min(count, len(paths)) > 0
+    for path in random.Random(0).sample(paths, CORPORA[parts]):
+        assert_file_equals_note_seq(path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("parts", CORPORA)
+def test_more_real_files_equal_note_seq(parts):
+    paths = sorted(shared_dir("data", *parts).rglob("*.mid*"))
+    for path in random.Random(1).sample(paths, 6 * CORPORA[parts]):
+        assert_file_equals_note_seq(path)
+
+
+def assert_file_equals_note_seq(path):
+    ours = midi.read_midi(path)
+    theirs = midi_io.midi_file_to_note_sequence(str(path))
+    for field in ("time_signatures", "key_signatures"):
+        # Ours are from all tracks.
+        for signature in getattr(theirs, field):
+            assert signature in getattr(ours, field), path
+        ours.ClearField(field)
+        theirs.ClearField(field)
+    assert ours == theirs, path
 
 
 def test_real_files_survive_writing(tmp_path):
@@ -392,12 +402,50 @@ def test_random_damage_never_escapes_as_another_error():
     assert {"read", "broken_midi"} <= outcomes
 
 
+def test_utf_8_names():
+    data = midi_bytes(
+        [
+            (0, mido.UnknownMetaMessage(3, "Flöte".encode())),
+            (0, on(60)),
+            (9, off(60)),
+        ]
+    )
+    assert midi.read_midi(data).instrument_infos[0].name == "Flöte"
+    latin = data.replace("Flöte".encode(), b"Fl\xf6tes")
+    assert midi.read_midi(latin).instrument_infos[0].name == "Flötes"
+
+
+def test_type_2_is_refused_unless_it_is_one_piece():
+    track = [(0, on(60)), (9, off(60))]
+    two = bytearray(midi_bytes(track, track))
+    two[9] = 2
+    with pytest.raises(NotesError, match="2 pieces") as caught:
+        midi.read_midi(bytes(two))
+    assert caught.value.reason == "midi_type_2"
+    one = bytearray(midi_bytes(track))
+    one[9] = 2
+    assert len(midi.read_midi(bytes(one)).notes) == 1
+
+
+def test_other_chunks_are_skipped():
+    data = midi_bytes([(0, on(60)), (9, off(60))])
+    assert midi.read_midi(data[:14] + b"JUNK\0\0\0\2ab" + data[14:]).notes
+
+
+def test_too_long():
+    data = midi_bytes([(0, on(60)), (3 * 3600 * 2 * 96, off(60))])
+    assert midi.read_midi(data).total_time == 3 * 3600
+    with pytest.raises(NotesError, match=r"lasts 3\.0 hours") as caught:
+        midi.read_midi(data, max_seconds=3600.0)
+    assert caught.value.reason == "too_long"
+
+
 def test_limits():
     data = midi_bytes([(0, on(60)), (9, off(60)), (9, on(61)), (12, off(61))])
     with pytest.raises(NotesError, match="bytes") as caught:
         midi.read_midi(data, max_file_bytes=10)
     assert caught.value.reason == "too_large"
-    with pytest.raises(NotesError, match="2 notes") as caught:
+    with pytest.raises(NotesError, match="2 notes or more") as caught:
         midi.read_midi(data, max_notes=1)
     assert caught.value.reason == "too_many_notes"
     assert len(midi.read_midi(data, max_notes=2).notes) == 2
