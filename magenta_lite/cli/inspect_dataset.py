@@ -12,6 +12,7 @@ bin/train.py does not encode again.
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from typing import Any
 
 import gin
@@ -81,12 +82,7 @@ def main(argv: list[str], flag_values: flags.FlagValues = flags.FLAGS) -> int:
             "--gin_file=recipes/melody_rnn/basic_rnn.gin."
         )
     quiet.load_tensorflow()
-    config.parse(flag_values.gin_file, flag_values.gin_param, entry="train")
-    for name in ("codec", "dataset"):
-        gin.bind_parameter(
-            f"_parts.{name}", gin.query_parameter(f"train.{name}")
-        )
-    codec, dataset = config.call(_parts)
+    codec, dataset = recipe_parts(flag_values.gin_file, flag_values.gin_param)
 
     from magenta_lite.cli import inspect_view
     from magenta_lite.cli.open_dataset import cache_dir, open_dataset
@@ -113,6 +109,19 @@ def main(argv: list[str], flag_values: flags.FlagValues = flags.FLAGS) -> int:
     return 0
 
 
+def recipe_parts(
+    gin_files: Sequence[str], gin_params: Sequence[str] = ()
+) -> tuple[Any, Any]:
+    """The codec and the dataset (or its name) of a recipe, built by gin.
+
+    Raises:
+      UserError: if the configuration cannot be read.
+    """
+    config.parse(gin_files, gin_params, entry="train")
+    parts = config.call(gin.get_bindings, fn_or_cls_or_selector="train")
+    return parts["codec"], parts["dataset"]
+
+
 def console() -> None:
     """The entry point of `magenta_lite_inspect_dataset`."""
     define_flags()
@@ -134,9 +143,3 @@ def command(
     named += [("gin_param", text) for text in flag_values.gin_param]
     words = [f"--{flag}={value}" for flag, value in named if value]
     return shlex.join(["bin/inspect_dataset.py", *words])
-
-
-@gin.configurable
-def _parts(codec: Any = gin.REQUIRED, dataset: Any = gin.REQUIRED) -> Any:
-    """What gin makes of a recipe's codec and dataset."""
-    return codec, dataset

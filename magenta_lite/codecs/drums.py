@@ -10,7 +10,12 @@ import gin
 import numpy as np
 
 from magenta_lite.codecs import metric_grid
-from magenta_lite.codecs.base import Codec, DecodeContext, Extraction
+from magenta_lite.codecs.base import (
+    Codec,
+    DecodeContext,
+    Extraction,
+    NoteEvents,
+)
 from magenta_lite.errors import UserError
 from magenta_lite.notes.proto import NoteSequence
 from magenta_lite.notes.quantize import QuantizedNotes
@@ -222,6 +227,12 @@ class DrumsCodec(Codec):
         events = np.arange(self.num_events, dtype=np.int32)
         is_unison = np.array(shifts, np.int32).reshape([-1, 1]) == 0
         return np.where(is_unison, events, np.int32(-1))
+
+    def note_events(self) -> NoteEvents:
+        """What hits anything starts a note, which nothing has to end."""
+        events = np.arange(self.num_events, dtype=np.int32)
+        starts = np.where(events == 0, -1, events)
+        return NoteEvents(starts, np.full_like(events, -1), rest=0)
 
     def _tracks(
         self, notes: QuantizedNotes, gap_bars: float, max_steps: int | None

@@ -5,8 +5,10 @@ function `(events [batch, time], lengths [batch], seed [2]) -> (events,
 lengths)`, all int32, whose result depends on its arguments alone. Positions
 behind a row's length hold `codec.pad` before and after.
 
-What changes lengths draws one factor for the whole batch: rows of a batch have
-similar lengths, and a factor per row would fill the batch with padding.
+What changes lengths much draws one factor for the whole batch: rows of a batch
+have similar lengths, and a factor per row would fill the batch with padding.
+
+More of them: `time_augmentation`, `note_augmentation`.
 """
 
 from __future__ import annotations
@@ -120,62 +122,6 @@ class RandomCrop:
         return crop
 
 
-@gin.register
-@dataclasses.dataclass(frozen=True)
-class RandomTimeStretch:
-    """Slows music down by a whole factor: every event is held longer.
-
-    For codecs whose events last one step each and that have an event for
-    "nothing new happens". A factor is drawn for the batch; rows that it would
-    make longer than `max_events` stay as they are.
-
-    Attributes:
-      factors: whole numbers to choose from, e.g. (1, 2).
-      max_events: longest row that is made.
-      hold_event: the event that prolongs the one before.
-    """
-
-    factors: tuple[int, ...] = (1, 2)
-    max_events: int = 512
-    hold_event: int = 0
-
-    def __post_init__(self) -> None:
-        if not self.factors or any(f < 1 or f % 1 for f in self.factors):
-            raise UserError(
-                "RandomTimeStretch.factors must be whole numbers from 1, not "
-                f"{self.factors}."
-            )
-
-    def bind(self, codec: Codec) -> AugmentFn:
-        """Returns the augmentation for events of a codec.
-
-        Raises:
-          UserError: if its events do not last one step each.
-        """
-        if codec.event_shape or np.any(codec.steps_table() != 1):
-            raise UserError(
-                "RandomTimeStretch needs a codec whose events last one step; "
-                f"leave it out with {type(codec).__name__}."
-            )
-        factors = tf.constant(self.factors, tf.int32)
-
-        def stretch(
-            events: tf.Tensor, lengths: tf.Tensor, seed: tf.Tensor
-        ) -> tuple[tf.Tensor, tf.Tensor]:
-            draw = batching.uniform(seed, 1)[0] * len(self.factors)
-            factor = factors[tf.cast(draw, tf.int32)]
-            fits = lengths * factor <= self.max_events
-            factor = tf.where(fits, factor, 1)[:, None]  # [b, 1]
-            lengths *= factor[:, 0]
-            places = tf.range(tf.reduce_max(lengths))  # [t]
-            sources = tf.minimum(places // factor, tf.shape(events)[1] - 1)
-            held = tf.gather(events, sources, batch_dims=1)  # [b, t]
-            held = tf.where(places % factor == 0, held, self.hold_event)
-            return batching.pad_rows(held, lengths, codec.pad), lengths
-
-        return stretch
-
-
 def _values_present(
     codes: tf.Tensor, lengths: tf.Tensor, num_values: int
 ) -> tf.Tensor:
@@ -217,7 +163,7 @@ def _move_fields(events: tf.Tensor, sources: tf.Tensor) -> tf.Tensor:
       sources: int32 `[batch, fields]`, -1 for a field that becomes 0.
     """
     num_fields = events.shape[-1]
-    # One-hot products: gathers along the last axis are several times slower.
+    # A product with one-hot columns: -1 makes a column of zeros.
     moves = tf.one_hot(sources, num_fields, axis=1)  # [b, from, to]
     moved = tf.matmul(tf.cast(events, tf.float32), moves)
     return tf.cast(moved, tf.int32)

@@ -2,13 +2,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from both_ways import run_both_ways
-from toy_codec import LongEventsCodec, PairCodec, ToyCodec
+from toy_codec import PairCodec, ToyCodec
 
-from magenta_lite.data.augmentation import (
-    RandomCrop,
-    RandomTimeStretch,
-    RandomTranspose,
-)
+from magenta_lite.data.augmentation import RandomCrop, RandomTranspose
 from magenta_lite.errors import UserError
 
 _CODEC = ToyCodec()  # 0 holds, 1 to 9 are pitches
@@ -85,11 +81,7 @@ def test_transpose_vectors_of_events():
 
 
 def test_empty_rows_stay_empty():
-    for augmentation in (
-        RandomTranspose(),
-        RandomCrop(probability=1.0),
-        RandomTimeStretch((2,)),
-    ):
+    for augmentation in (RandomTranspose(), RandomCrop(probability=1.0)):
         events, lengths = _apply(augmentation, [[1, 2, 3], [0, 0, 0]], [3, 0])
         assert lengths[1] == 0
         assert not any(events[1])
@@ -135,40 +127,10 @@ def test_crop_probability():
     assert 10 < sum(whole) < 35
 
 
-def test_stretch_by_hand():
-    events, lengths = _apply(
-        RandomTimeStretch((2,), max_events=6),
-        [[5, 0, 6, 0], [7, 8, 0, 0], [1, 2, 3, 0]],
-        [4, 2, 3],
-    )
-    assert lengths == [4, 4, 6]  # eight events would be too many
-    assert events == [
-        [5, 0, 6, 0, 0, 0],
-        [7, 0, 8, 0, 0, 0],
-        [1, 0, 2, 0, 3, 0],
-    ]
-
-
-def test_stretch_by_three_with_another_hold_event():
-    events, lengths = _apply(
-        RandomTimeStretch((3,), hold_event=9), [[1, 2, 0]], [2]
-    )
-    assert lengths == [6]
-    assert events == [[1, 9, 9, 2, 9, 9]]
-
-
-def test_stretch_draws_every_factor():
-    factors = {
-        _apply(RandomTimeStretch((1, 2, 4)), [[1, 2]], [2], seed)[1][0] // 2
-        for seed in range(20)
-    }
-    assert factors == {1, 2, 4}
-
-
 def test_same_seed_same_result():
     events = tf.tile(tf.range(1, 9)[None], [50, 1])
     lengths = tf.fill([50], 8)
-    for augmentation in (RandomTranspose(), RandomCrop(), RandomTimeStretch()):
+    for augmentation in (RandomTranspose(), RandomCrop()):
         function = augmentation.bind(_CODEC)
         seed = tf.constant([1, 2])
         one, other = (function(events, lengths, seed) for _ in range(2))
@@ -177,19 +139,6 @@ def test_same_seed_same_result():
             one,
             other,
         )
-
-
-def test_stretch_needs_events_of_one_step():
-    with pytest.raises(UserError, match="LongEventsCodec"):
-        RandomTimeStretch().bind(LongEventsCodec())
-    with pytest.raises(UserError, match="PairCodec"):
-        RandomTimeStretch().bind(PairCodec())
-
-
-@pytest.mark.parametrize("factors", [(), (0, 1), (1.5,)])
-def test_impossible_factors(factors):
-    with pytest.raises(UserError, match="factors"):
-        RandomTimeStretch(factors)
 
 
 @pytest.mark.parametrize("fraction", [0, 1.1])

@@ -6,28 +6,27 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toy_codec import (
-    LongEventsCodec,
-    PairCodec,
-    ToyCodec,
-    dataset_of_lengths,
-)
+from performance_toy import ToyGridCodec, ToyPerformanceCodec
+from toy_codec import LongEventsCodec, PairCodec, dataset_of_lengths
 
 from magenta_lite import batch
 from magenta_lite.data import cache_files, pipeline
-from magenta_lite.data.augmentation import (
-    RandomCrop,
-    RandomTimeStretch,
-    RandomTranspose,
-)
+from magenta_lite.data.augmentation import RandomCrop, RandomTranspose
 from magenta_lite.data.event_cache import build_event_cache
+from magenta_lite.data.note_augmentation import (
+    RandomNoteDropout,
+    RandomVelocity,
+)
+from magenta_lite.data.time_augmentation import RandomDelay, RandomTimeStretch
 
 # The first event of example i is i + 1: rows can be told apart.
-_CODEC = ToyCodec(pitches=300)
+_CODEC = ToyGridCodec(pitches=300)
 _AUGMENTATIONS = (
     RandomTranspose((-2, -1, 0, 1, 2)),
     RandomCrop(),
     RandomTimeStretch((1, 2), max_events=40),
+    RandomDelay(3),
+    RandomNoteDropout(0.2),
 )
 
 
@@ -220,6 +219,27 @@ def test_stretched_rows_stay_within_max_events(make_cache):
     (element,) = _take(dataset, 1)
     assert element[batch.LENGTHS].tolist() == [10, 10]
     assert element[batch.EVENTS].shape == (2, 10)
+
+
+def test_performance_augmentations_keep_static_shapes(make_cache):
+    codec = ToyPerformanceCodec()
+    cache = make_cache((9, 12, 14, 10), codec=codec)
+    augmentations = (
+        RandomTimeStretch((0.5, 3.0)),
+        RandomVelocity(),
+        RandomNoteDropout(0.3),
+        RandomDelay(5),
+    )
+    options = {"max_events": 11, "static_shapes": True}
+    dataset = pipeline.train_batches(
+        cache, codec, 3, 0, augmentations=augmentations, **options
+    )
+    assert dataset.element_spec == batch.spec(3, 11)
+    for element in _take(dataset, 4):
+        real = np.arange(11) < element[batch.LENGTHS][:, None]
+        assert (element[batch.EVENTS][~real] == codec.pad).all()
+        assert element[batch.EVENTS].max() < codec.num_events
+        assert element[batch.LENGTHS].max() <= 11
 
 
 def test_element_spec_is_the_contract(make_cache):
