@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from magenta_lite.cli import app, quiet
+from magenta_lite.cli import app, model_source, quiet
 from magenta_lite.errors import UserError
 
 if TYPE_CHECKING:
@@ -25,23 +25,8 @@ if TYPE_CHECKING:
 
 def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     """Defines this command's flags; commands share names, so not at import."""
-    flags.DEFINE_string(
-        "run_dir", None, "A run of bin/train.py.", flag_values=flag_values
-    )
-    flags.DEFINE_enum(
-        "checkpoint",
-        "best",
-        ("best", "latest"),
-        "Which weights of the run: those with the lowest validation loss, or "
-        "the last ones.",
-        flag_values=flag_values,
-    )
-    flags.DEFINE_string(
-        "bundle_file",
-        None,
-        "A bundle (.mag), instead of --run_dir.",
-        flag_values=flag_values,
-    )
+    model_source.define_run_or_bundle(flag_values)
+    model_source.define_data_dir(flag_values)
     flags.DEFINE_string(
         "dataset",
         None,
@@ -52,12 +37,6 @@ def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
         "split",
         "validation",
         "Which split of the dataset.",
-        flag_values=flag_values,
-    )
-    flags.DEFINE_string(
-        "data_dir",
-        None,
-        "Where datasets are kept; ~/magenta_lite_data if not set.",
         flag_values=flag_values,
     )
     flags.DEFINE_boolean(
@@ -84,16 +63,16 @@ def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
 def main(argv: list[str], flag_values: flags.FlagValues = flags.FLAGS) -> int:
     """Evaluates and prints."""
     del argv
-    if bool(flag_values.run_dir) == bool(flag_values.bundle_file):
-        raise UserError("give either --run_dir or --bundle_file.")
+    model_source.check(flag_values)
     quiet.load_tensorflow()
-    model, codec, about = _load(flag_values)
+    source = model_source.load(flag_values)
+    about = dict(source.about)
     name = flag_values.dataset or about.pop("dataset", None)
     if not name:
         raise UserError("give --dataset: what to evaluate the bundle on.")
     result = about | evaluate(
-        model,
-        codec,
+        source.model,
+        source.codec,
         name,
         flag_values.split,
         flag_values.data_dir,
@@ -114,29 +93,6 @@ def console() -> None:
     """The entry point of `magenta_lite_evaluate`."""
     define_flags()
     app.run(main)
-
-
-def _load(
-    flag_values: flags.FlagValues,
-) -> tuple[Model, Codec, dict[str, Any]]:
-    if flag_values.bundle_file:
-        from magenta_lite.bundles.bundle import read_bundle
-
-        bundle = read_bundle(flag_values.bundle_file)
-        about = {"id": bundle.id, "bundle_file": flag_values.bundle_file}
-        return bundle.model, bundle.codec, about
-    from magenta_lite.training.run_dir import load_run
-
-    run = load_run(
-        Path(flag_values.run_dir).expanduser(), flag_values.checkpoint
-    )
-    about = {
-        "id": run.recipe,
-        "run_dir": flag_values.run_dir,
-        "step": run.step,
-        "dataset": run.manifest["dataset"]["name"],
-    }
-    return run.model, run.codec, about
 
 
 def evaluate(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from magenta_lite.cli import app, quiet
+from magenta_lite.cli import app, model_source, quiet
 from magenta_lite.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 
 def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     """Defines this command's flags; commands share names, so not at import."""
-    flags.DEFINE_string(
-        "run_dir", None, "A run of bin/train.py.", flag_values=flag_values
-    )
+    model_source.define_run(flag_values)
     flags.DEFINE_string(
         "bundle_file",
         None,
@@ -35,14 +33,6 @@ def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
         "bundle_description",
         "",
         "What the bundle is, for whoever gets it.",
-        flag_values=flag_values,
-    )
-    flags.DEFINE_enum(
-        "checkpoint",
-        "best",
-        ("best", "latest"),
-        "Which weights of the run: those with the lowest validation loss, or "
-        "the last ones.",
         flag_values=flag_values,
     )
     flags.DEFINE_boolean(
@@ -68,11 +58,8 @@ def main(argv: list[str], flag_values: flags.FlagValues = flags.FLAGS) -> int:
         )
     quiet.load_tensorflow()
     from magenta_lite.bundles.bundle import write_bundle
-    from magenta_lite.training.run_dir import load_run
 
-    run = load_run(
-        Path(flag_values.run_dir).expanduser(), flag_values.checkpoint
-    )
+    run = model_source.load_run(flag_values)
     write_bundle(
         path,
         model=run.model,

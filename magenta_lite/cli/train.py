@@ -23,7 +23,7 @@ from typing import Any
 import gin
 from absl import flags
 
-from magenta_lite.cli import app, config, quiet
+from magenta_lite.cli import app, config, model_source, quiet
 from magenta_lite.errors import UserError
 
 STRATEGIES = ("one",)
@@ -55,12 +55,7 @@ def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
         "Where the run is written; a run that is there is continued.",
         flag_values=flag_values,
     )
-    flags.DEFINE_string(
-        "data_dir",
-        None,
-        "Where datasets are kept; ~/magenta_lite_data if not set.",
-        flag_values=flag_values,
-    )
+    model_source.define_data_dir(flag_values)
     flags.DEFINE_string(
         "dataset",
         None,

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from magenta_lite.codecs.limits import Limits
 from magenta_lite.errors import UserError
 from magenta_lite.notes.proto import NoteSequence
 
@@ -248,6 +249,54 @@ class Codec(abc.ABC):
     @abc.abstractmethod
     def steps_per_second(self, qpm: float) -> float:
         """How many time steps pass in a second at this tempo."""
+
+    def allowed_events(
+        self, limits: Limits, context: DecodeContext
+    ) -> np.ndarray | None:
+        """Which events may be drawn for music with limits.
+
+        Codecs whose notes have pitches give a `pitch_table` and need not
+        override this. Those with events that no music should end with, e.g.
+        marks of its end, leave them out here, whatever the limits are.
+
+        Args:
+          limits: which notes there may be.
+          context: of the primer; pitches are those that `decode` makes.
+
+        Returns:
+          bool `[num_events]`, or `[fields, num_events]` where events are
+          vectors; None if all are allowed.
+
+        Raises:
+          UserError: if no note is left or this codec knows no such limit.
+        """
+        if limits.drum_classes is not None:
+            raise UserError("drum_classes are for models of drums.")
+        if not limits.limits_pitches:
+            return None
+        pitches = self.pitch_table()
+        if pitches is None:
+            raise UserError(
+                "min_pitch, max_pitch and scale are for models of pitches."
+            )
+        is_note = pitches >= 0
+        allowed = limits.allows(pitches - context.transposition)
+        if not (allowed & is_note).any():
+            raise UserError(
+                "min_pitch, max_pitch and scale leave no pitch that this model "
+                f"plays: {pitches[is_note].min() - context.transposition} to "
+                f"{pitches[is_note].max() - context.transposition}."
+            )
+        return allowed | ~is_note
+
+    def pitch_table(self) -> np.ndarray | None:
+        """The MIDI pitch of the note that each event starts.
+
+        Returns:
+          int32 `[num_events]`, or `[fields, num_events]` where events are
+          vectors; -1 for what starts no note. None if there are no pitches.
+        """
+        return None
 
     def steps_table(self) -> np.ndarray:
         """How many time steps each event lasts.

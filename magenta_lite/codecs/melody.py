@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import gin
 import numpy as np
 
 from magenta_lite.codecs import melody_extraction as extraction
 from magenta_lite.codecs import metric_grid
-from magenta_lite.codecs.base import Codec, DecodeContext, Extraction
+from magenta_lite.codecs.base import (
+    Codec,
+    DecodeContext,
+    Extraction,
+    NoteEvents,
+)
 from magenta_lite.codecs.melody_extraction import (
     NO_EVENT,
     NOTE_OFF,
@@ -19,6 +24,7 @@ from magenta_lite.codecs.melody_extraction import (
     NUM_SPECIAL_EVENTS,
 )
 from magenta_lite.errors import UserError
+from magenta_lite.notes import primers
 from magenta_lite.notes.proto import NoteSequence
 from magenta_lite.notes.quantize import QuantizedNotes
 
@@ -197,6 +203,16 @@ class MelodyCodec(Codec):
         )
         return _to_sequence(wide, context, self.steps_per_quarter)
 
+    def default_primer(self, qpm: float = 120.0) -> NoteSequence:
+        """Middle C for a step, at a tempo in quarters a minute."""
+        return primers.melody([60], qpm, self.steps_per_quarter).sequence
+
+    def pitch_table(self) -> np.ndarray:
+        """Pitches from the third event on; see `Codec`."""
+        events = np.arange(self.num_events, dtype=np.int32)
+        pitches = events - NUM_SPECIAL_EVENTS + self.min_pitch
+        return np.where(events < NUM_SPECIAL_EVENTS, -1, pitches)
+
     def steps_per_second(self, qpm: float) -> float:
         """How many time steps pass in a second at this tempo."""
         return self.steps_per_quarter * qpm / 60.0
@@ -212,6 +228,12 @@ class MelodyCodec(Codec):
         table = np.where(in_range, moved, -1)
         table[:, :NUM_SPECIAL_EVENTS] = events[:NUM_SPECIAL_EVENTS]
         return table.astype(np.int32)
+
+    def note_events(self) -> NoteEvents:
+        """Pitches start notes; a note-off ends whatever sounds."""
+        events = np.arange(self.num_events, dtype=np.int32)
+        starts = np.where(events < NUM_SPECIAL_EVENTS, -1, events)
+        return NoteEvents(starts, np.full_like(events, -1), rest=NO_EVENT)
 
     def _rules(self, notes: QuantizedNotes) -> extraction.Rules:
         return extraction.Rules(
@@ -285,32 +307,6 @@ class MelodyCodec(Codec):
         if rejects:
             raise UserError("primer: a note ends before it starts")
         return extraction.Melody(0, 0, np.zeros([0], np.int32))
-
-
-def primer_melody_sequence(
-    values: Sequence[int], qpm: float = 120.0, steps_per_quarter: int = 4
-) -> NoteSequence:
-    """Builds a primer from a list as in `--primer_melody="[60, -2, 62]"`.
-
-    Args:
-      values: one for each step: -2 nothing new, -1 note-off, 0 to 127 the
-        pitch of a note that starts.
-      qpm: tempo in quarter notes a minute.
-      steps_per_quarter: how many values make a quarter note.
-
-    Raises:
-      UserError: at a value that is none of these.
-    """
-    for position, value in enumerate(values):
-        is_integer = isinstance(value, int | np.integer)
-        is_integer = is_integer and not isinstance(value, bool)
-        if not is_integer or not -2 <= value < NUM_PITCHES:
-            raise UserError(
-                f"primer melody: {value!r} at position {position} is not -2 "
-                "(no event), -1 (note-off) or a pitch from 0 to 127"
-            )
-    events = np.array(values, np.int64) + NUM_SPECIAL_EVENTS
-    return _to_sequence(events, DecodeContext(qpm=qpm), steps_per_quarter)
 
 
 def _lengthen(events: np.ndarray, num_steps: int) -> np.ndarray:

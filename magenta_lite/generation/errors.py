@@ -7,3 +7,7 @@ from magenta_lite.errors import UserError
 
 class GenerationError(UserError):
     """A request that a generator cannot fulfil; says which argument."""
+
+
+class PrimerError(GenerationError):
+    """A primer that holds nothing that a model knows."""

@@ -4,34 +4,30 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import Any, TypeAlias, cast
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
 from magenta_lite.bundles.bundle import read_bundle
-from magenta_lite.codecs.base import Codec, DecodeContext
-from magenta_lite.codecs.melody import primer_melody_sequence
+from magenta_lite.codecs.base import Codec
 from magenta_lite.generation import options as options_lib
+from magenta_lite.generation import primer_events
 from magenta_lite.generation.beam_search import (
     DeterministicBeam,
     StochasticBeam,
 )
+from magenta_lite.generation.conditions import Conditions, read_conditions
 from magenta_lite.generation.decode_loop import Decoded, DecodeLoop
 from magenta_lite.generation.errors import GenerationError
-from magenta_lite.generation.guidance import Guidance
 from magenta_lite.generation.options import Settings
+from magenta_lite.generation.plan import Plan, plan_music, plan_section
+from magenta_lite.generation.primer_events import PrimerLike
 from magenta_lite.generation.samplers import Greedy, make_sampler
 from magenta_lite.models.base import Model
+from magenta_lite.notes.postprocess import PostProcessing, post_process
 from magenta_lite.notes.proto import NoteSequence, generator_pb2
 
-Primer: TypeAlias = NoteSequence | str | os.PathLike | Sequence[int] | None
-
-DEFAULT_PRIMER = (60,)
-"""Middle C, as in the original Magenta."""
-
-_DEFAULT_QPM = 120.0
 _EVENTS_PER_STEP = 16
 """Room for events that take no time, where a codec has such."""
 
@@ -43,7 +39,7 @@ class Generation:
     Attributes:
       sequence: primer and continuation.
       primer_end_seconds: where the continuation starts.
-      events: int32 `[time]`, primer and continuation.
+      events: int32 `[time, *event_shape]`, primer and continuation.
       log_likelihood: of the continuation, under the distribution that it was
         drawn from, in nats.
     """
@@ -88,8 +84,8 @@ class Generator:
 
     def generate(
         self,
-        primer: Primer = None,
-        num_steps: int = 128,
+        primer: PrimerLike = None,
+        num_steps: int | None = None,
         temperature: float = 1.0,
         top_k: int = 0,
         top_p: float = 1.0,
@@ -99,14 +95,17 @@ class Generator:
         num_outputs: int = 1,
         qpm: float | None = None,
         seed: int = 0,
+        conditions: Conditions | None = None,
     ) -> list[NoteSequence]:
         """Continues a primer.
 
         Args:
           primer: a NoteSequence; the path of a MIDI, MusicXML or ABC file; or
             a list with one value for each step, -2 for nothing new, -1 for
-            note-off, else a MIDI pitch. None is a single middle C.
-          num_steps: length of the music in time steps, primer included.
+            note-off, else a MIDI pitch; or a `notes.primers.Primer`. None is
+            the codec's own, e.g. a single middle C.
+          num_steps: length of the music in time steps, primer included; the
+            codec's `default_num_steps` if None.
           temperature: 0 takes what is most likely, above 1 is more random.
           top_k: draw from this many labels; 0 for all.
           top_p: draw from the likeliest labels that make up this probability.
@@ -119,6 +118,7 @@ class Generator:
           qpm: tempo of the result; by default the primer's, or 120.
           seed: 0 to 2**31 - 1. The same seed gives the same music, and output
             i does not depend on `num_outputs`.
+          conditions: what else is asked for: chords, a range, a scale, ...
 
         Returns:
           `num_outputs` sequences, each with the primer and its continuation.
@@ -138,25 +138,41 @@ class Generator:
             num_outputs=num_outputs,
             seed=seed,
         )
-        made = self.compose(primer, num_steps, settings, qpm)
+        made = self.compose(primer, num_steps, settings, qpm, conditions)
         return [generation.sequence for generation in made]
 
     def compose(
         self,
-        primer: Primer = None,
-        num_steps: int = 128,
+        primer: PrimerLike = None,
+        num_steps: int | None = None,
         settings: Settings | None = None,
         qpm: float | None = None,
+        conditions: Conditions | None = None,
+        post_processing: PostProcessing | None = None,
     ) -> list[Generation]:
-        """Like `generate`, with where the primer ends and how likely it is."""
+        """Like `generate`, with where the primer ends and how likely it is.
+
+        Args:
+          primer: as for `generate`, like all that is not explained here.
+          num_steps: length of the music.
+          settings: how labels are drawn.
+          qpm: tempo.
+          conditions: what else is asked for.
+          post_processing: repairs to the notes, beside those always made.
+        """
         if qpm is not None and not 0 < qpm <= 10_000:
             raise GenerationError(f"qpm is {qpm}; use above 0, at most 10000.")
-        events, context = self._encode_primer(primer, qpm)
-        if qpm is not None:
-            context = dataclasses.replace(context, qpm=float(qpm))
-        return self._continue(
-            events, context, num_steps, settings or Settings()
+        if num_steps is None:
+            num_steps = self.codec.default_num_steps
+        plan = plan_music(
+            self.codec,
+            self.model.encoding,
+            primer_events.as_primer(primer, self.codec, qpm),
+            num_steps,
+            conditions or Conditions(),
+            qpm,
         )
+        return self._make(plan, settings or Settings(), post_processing)
 
     def generate_from_options(
         self,
@@ -165,20 +181,22 @@ class Generator:
     ) -> NoteSequence:
         """Continues a sequence as `generator_options` say.
 
-        The melody of the input section (all of the input if there is none) is
-        extended by silence to the start of the generate section, that is to
-        the first step at or after it, and continued up to the last step at or
-        before its end.
+        The input section (all of the input if there is none) is extended by
+        silence to the start of the generate section, that is to the first
+        step at or after it, and continued up to the last step at or before
+        its end.
 
         Args:
-          input_sequence: what to continue; its first tempo counts.
+          input_sequence: what to continue; its first tempo counts. Chord
+            symbols count for models that are told chords.
           generator_options: at most one input section, one generate section,
             and args `temperature`, `top_k`, `top_p`, `beam_size`,
-            `branch_factor`, `steps_per_iteration`, `seed`. Other args are
-            ignored.
+            `branch_factor`, `steps_per_iteration`, `seed`,
+            `condition_on_primer`, `no_inject_primer_during_generation`, and
+            the controls that the model knows. Other args are ignored.
 
         Returns:
-          The melody of the input section and its continuation.
+          What the model knows of the input, and its continuation.
 
         Raises:
           GenerationError: if the sections or args make no sense.
@@ -186,83 +204,23 @@ class Generator:
         """
         sections = options_lib.read_sections(input_sequence, generator_options)
         settings = options_lib.read_settings(generator_options)
-        rate = self.codec.steps_per_second(sections.primer.tempos[0].qpm)
-        start = options_lib.first_step(sections.start, rate)
-        end = options_lib.last_step(sections.end, rate)
-        if start >= end:
-            raise GenerationError(
-                f"the generate section from {sections.start} to {sections.end} "
-                "seconds is shorter than one step."
-            )
-        events, context = self.codec.encode_primer(
-            sections.primer, num_steps=max(1, start)
+        conditions = read_conditions(
+            generator_options, self.model.encoding.control_names
         )
-        return self._continue(events, context, end, settings)[0].sequence
-
-    def _encode_primer(
-        self, primer: Primer, qpm: float | None
-    ) -> tuple[np.ndarray, DecodeContext]:
-        if primer is None:
-            primer = DEFAULT_PRIMER
-        if isinstance(primer, str | os.PathLike):
-            primer = _read_primer(Path(primer))
-        if isinstance(primer, NoteSequence):
-            return self._encode_sequence(primer)
-        values = list(cast(Sequence[int], primer))
-        sequence = primer_melody_sequence(
-            values,
-            qpm or _DEFAULT_QPM,
-            getattr(self.codec, "steps_per_quarter", 4),
+        plan = plan_section(
+            self.codec, self.model.encoding, sections, conditions
         )
-        # Rests at the end are no notes; the number of values keeps them.
-        return self.codec.encode_primer(sequence, max(1, len(values)))
+        return self._make(plan, settings)[0].sequence
 
-    def _encode_sequence(
-        self, primer: NoteSequence
-    ) -> tuple[np.ndarray, DecodeContext]:
-        events, context = self.codec.encode_primer(primer)
-        if len(events):
-            return events, context
-        if primer.notes:
-            raise GenerationError(
-                "the primer holds no melody that this model can continue."
-            )
-        # A model starts from an event: one step of silence.
-        return self.codec.encode_primer(primer, num_steps=1)
-
-    def _continue(
+    def _make(
         self,
-        events: np.ndarray,
-        context: DecodeContext,
-        num_steps: int,
+        plan: Plan,
         settings: Settings,
+        post_processing: PostProcessing | None = None,
     ) -> list[Generation]:
-        """Continues events up to `num_steps` after time zero."""
-        primer_end = context.start_step + int(self._lasts(events).sum())
-        if num_steps <= primer_end:
-            raise GenerationError(
-                f"the primer lasts {primer_end} steps and num_steps, which "
-                f"includes it, is {num_steps}; ask for more steps or shorten "
-                "the primer."
-            )
-        if num_steps > options_lib.MAX_STEPS:
-            raise GenerationError(
-                f"num_steps is {num_steps}; use at most "
-                f"{options_lib.MAX_STEPS}."
-            )
-        controls = self.model.encoding.request_controls(
-            {}, num_steps, self.codec.steps_per_second(context.qpm)
-        )[context.start_step :]
-        if controls.shape[1]:
-            starts = np.cumsum(self._lasts(events)) - self._lasts(events)
-            events = self.model.encoding.with_controls(events, controls[starts])
-        guidance = Guidance(controls=controls if controls.shape[1] else None)
-        decoded = self._decode(
-            events, num_steps - context.start_step, settings, guidance
-        )
-        primer_end_seconds = primer_end / self.codec.steps_per_second(
-            context.qpm
-        )
+        """Makes what was planned."""
+        decoded = self._decode(plan, settings)
+        rate = self.codec.steps_per_second(plan.context.qpm)
         rows = zip(
             decoded.events[: settings.num_outputs],
             decoded.log_likelihood.tolist(),
@@ -270,8 +228,12 @@ class Generator:
         )
         return [
             Generation(
-                sequence=self.codec.decode(row, context),
-                primer_end_seconds=primer_end_seconds,
+                sequence=post_process(
+                    self.codec.decode(row, plan.context),
+                    plan.num_steps / rate,
+                    post_processing,
+                ),
+                primer_end_seconds=plan.start_end_step / rate,
                 events=row,
                 log_likelihood=log_likelihood,
             )
@@ -285,28 +247,17 @@ class Generator:
             return max(num_steps, primer_length)
         return primer_length + num_steps * _EVENTS_PER_STEP
 
-    def _lasts(self, events: np.ndarray) -> np.ndarray:
-        """Time steps of each event: int `[time]`."""
-        if not self.codec.event_shape:
-            return self._steps_table[events]
-        fields = np.arange(len(self.codec.field_sizes))
-        return self._steps_table[fields, events].sum(axis=1)
-
-    def _decode(
-        self,
-        primer: np.ndarray,
-        num_steps: int,
-        settings: Settings,
-        guidance: Guidance,
-    ) -> Decoded:
+    def _decode(self, plan: Plan, settings: Settings) -> Decoded:
         """Chooses between plain sampling and the two beams."""
         sampler = make_sampler(
             settings.temperature, settings.top_k, settings.top_p
         )
+        num_steps = plan.num_steps - plan.context.start_step
+        primer = plan.events
         limits: dict[str, Any] = {
             "num_steps": num_steps,
             "max_events": self._max_events(len(primer), num_steps),
-            "guidance": guidance,
+            "guidance": plan.guidance,
         }
         if settings.beam_size * settings.branch_factor == 1:
             return self._loop(
@@ -358,13 +309,3 @@ def load_bundle(
         bundle.description,
         jit_compile,
     )
-
-
-def _read_primer(path: Path) -> NoteSequence:
-    """The first piece in a file; it must hold notes."""
-    from magenta_lite.notes import files
-
-    sequences = files.read_file(path)
-    if not sequences or not sequences[0].notes:
-        raise GenerationError(f"primer {path} holds no notes.")
-    return sequences[0]

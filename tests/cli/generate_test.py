@@ -10,7 +10,7 @@ import pytest
 from cli_fixture import run_command
 
 from magenta_lite.bundles.bundle import write_bundle
-from magenta_lite.cli import generate, music_files
+from magenta_lite.cli import generate, generate_request, music_files
 from magenta_lite.codecs.melody import MelodyCodec
 from magenta_lite.encodings.one_hot import OneHotEncoding
 from magenta_lite.errors import UserError
@@ -224,7 +224,9 @@ def test_a_folder_that_cannot_be_made_is_an_os_error(bundle_file, tmp_path):
 
 
 def test_primer_melodies_are_read_as_magenta_wrote_them():
-    parse = generate.parse_primer_melody
+    def parse(text):
+        return generate_request.parse_list("primer_melody", text, "[60]")
+
     assert parse("[60, -2, 60, -2]") == [60, -2, 60, -2]
     assert parse(" (60, -1) ") == [60, -1]
     assert parse("[60]") == parse("60") == [60]

@@ -13,7 +13,7 @@ from note_seq import sequences_lib
 from shared_data import shared_dir
 
 from magenta_lite.codecs.base import DecodeContext, UnusableSequenceError
-from magenta_lite.codecs.melody import MelodyCodec, primer_melody_sequence
+from magenta_lite.codecs.melody import MelodyCodec
 from magenta_lite.errors import UserError
 from magenta_lite.notes.proto import NoteSequence
 
@@ -348,19 +348,3 @@ def test_config_round_trip():
 def test_bad_arguments_are_named(arguments, message):
     with pytest.raises(UserError, match=message):
         MelodyCodec(**arguments)
-
-
-def test_primer_list():
-    sequence = primer_melody_sequence([60, -2, -1, 62], qpm=60)
-    notes = [(n.pitch, n.start_time, n.end_time) for n in sequence.notes]
-    assert notes == [(60, 0.0, 0.5), (62, 0.75, 1.0)]
-    expected = note_seq.Melody([60, -2, -1, 62]).to_sequence(qpm=60)
-    assert sequence.notes == expected.notes
-    assert not primer_melody_sequence([]).notes
-
-
-@pytest.mark.parametrize("value", [-3, 128, 60.5, "C", None, True])
-def test_bad_value_in_primer_list(value):
-    with pytest.raises(UserError, match="at position 1 is not -2") as error:
-        primer_melody_sequence([60, value])
-    assert "\n" not in str(error.value)
