@@ -29,9 +29,6 @@ from magenta_lite.data.cache_files import EventCache as EventCache
 from magenta_lite.data.delayed_progress import DelayedProgress
 from magenta_lite.errors import UserError
 
-MIN_SEQUENCES_FOR_WORKERS = 200
-"""Below this, starting processes takes longer than encoding."""
-
 
 class Dataset(Protocol):
     """Where NoteSequences come from: a prepared corpus or a synthetic one."""
@@ -130,7 +127,7 @@ def encode_split(
     cache = cache_files.open_cache(path, identity)
     if cache is None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        workers = _num_workers(dataset.num_sequences(split), num_workers)
+        workers = num_workers or worker_pool.default_num_workers()
         with _scratch_folder(path) as scratch:
             _encode(scratch, dataset, split, codec, identity, workers, progress)
             _move_into_place(scratch, path, identity)
@@ -170,12 +167,6 @@ def _encode(
             writer.write(encoded.examples, ids.popleft(), encoded.rejects)
             bar.advance(1)
     writer.finish(identity)
-
-
-def _num_workers(num_sequences: int, asked: int | None) -> int:
-    if num_sequences < MIN_SEQUENCES_FOR_WORKERS:
-        return 1
-    return asked or worker_pool.default_num_workers()
 
 
 def _identity(dataset: Dataset, split: str, codec: Codec) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import functools
+import itertools
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -17,6 +18,9 @@ from magenta_lite.codecs.base import Codec
 from magenta_lite.data import worker_pool
 from magenta_lite.errors import UserError
 from magenta_lite.notes.proto import NoteSequence
+
+MIN_BYTES_FOR_WORKERS = 2**23
+"""Of serialized sequences; with less, starting processes takes longer."""
 
 MIN_EVENTS = 2
 """Shorter examples hold nothing to predict."""
@@ -94,13 +98,22 @@ def encode_in_order(
     Args:
       codec: what makes events of them; is pickled into the workers.
       sequences: serialized NoteSequences, read only a little ahead.
-      num_workers: processes; with 1 everything happens in this one.
+      num_workers: processes; with 1, or if there is little to do, everything
+        happens in this one.
 
     Raises:
       RuntimeError: if the codec fails in a way that is not a `UserError`.
     """
     encode = functools.partial(encode_sequence, codec)
-    if num_workers <= 1:
+    sequences = iter(sequences)
+    ahead, num_bytes = [], 0
+    for record in sequences:
+        ahead.append(record)
+        num_bytes += len(record)
+        if num_bytes >= MIN_BYTES_FOR_WORKERS:
+            break
+    sequences = itertools.chain(ahead, sequences)
+    if num_workers <= 1 or num_bytes < MIN_BYTES_FOR_WORKERS:
         yield from map(encode, sequences)
         return
     for result in worker_pool.map_in_processes(encode, sequences, num_workers):

@@ -15,7 +15,7 @@ from toy_codec import (
     sequence_of,
 )
 
-from magenta_lite.data import cache_files
+from magenta_lite.data import cache_files, parallel_encode
 from magenta_lite.data.event_cache import (
     EmptyDatasetError,
     build_event_cache,
@@ -240,7 +240,15 @@ def test_faster_process_wins(tmp_path):
     assert _content(cache) == [[1, 0, 3], [9, 0, 0]]
 
 
-def test_content_does_not_depend_on_the_number_of_workers(tmp_path):
+@pytest.fixture
+def many_workers(monkeypatch):
+    """However little there is to do, processes are started."""
+    monkeypatch.setattr(parallel_encode, "MIN_BYTES_FOR_WORKERS", 0)
+
+
+def test_content_does_not_depend_on_the_number_of_workers(
+    tmp_path, many_workers
+):
     lengths = [1 + i % 17 for i in range(230)]
     caches = [
         build_event_cache(
@@ -256,22 +264,25 @@ def test_content_does_not_depend_on_the_number_of_workers(tmp_path):
     assert caches[0].num_examples == sum(length > 1 for length in lengths)
 
 
-def test_few_sequences_start_no_processes(tmp_path, monkeypatch):
+def test_little_data_starts_no_processes(tmp_path, monkeypatch):
     def refuse(*args, **kwargs):
         raise AssertionError("started processes")
 
     monkeypatch.setattr(
         "magenta_lite.data.worker_pool.map_in_processes", refuse
     )
-    dataset = dataset_of_lengths([3] * 199)
+    dataset = dataset_of_lengths([3] * 9)
+    size = sum(len(record) for _, record in dataset.sequences("train"))
+    limit = "magenta_lite.data.parallel_encode.MIN_BYTES_FOR_WORKERS"
+    monkeypatch.setattr(limit, size + 1)
     cache = build_event_cache(
-        dataset, "train", ToyCodec(), tmp_path, num_workers=2
+        dataset, "train", ToyCodec(), tmp_path / "a", num_workers=2
     )
-    assert cache.num_examples == 199
+    assert cache.num_examples == 9
+    monkeypatch.setattr(limit, size)
+    build_event_cache(dataset, "train", ToyCodec(), tmp_path / "b", 1)
     with pytest.raises(AssertionError, match="started"):
-        build_event_cache(
-            dataset_of_lengths([3] * 200), "train", ToyCodec(), tmp_path
-        )
+        build_event_cache(dataset, "train", ToyCodec(), tmp_path / "c", 2)
 
 
 def test_nothing_usable_is_an_error_that_says_why(tmp_path):
@@ -289,7 +300,7 @@ def test_nothing_usable_is_an_error_that_says_why(tmp_path):
     assert dataset.reads == 1
 
 
-def test_what_came_of_each_sequence(tmp_path):
+def test_what_came_of_each_sequence(tmp_path, many_workers):
     dataset = dataset_of_lengths([3] * 210)
     dataset._records[5] = _TUNES[3].SerializeToString()
     dataset._records[7] = b"\xff no proto"
@@ -335,12 +346,12 @@ def test_no_sequences_is_an_error(tmp_path):
         build_event_cache(ToyDataset([]), "train", ToyCodec(), tmp_path)
 
 
-@pytest.mark.parametrize("count, error", [(1, ValueError), (200, RuntimeError)])
-def test_bug_in_a_codec_is_no_reject(tmp_path, count, error):
-    dataset = dataset_of_lengths([3] * count)
+@pytest.mark.parametrize("workers, error", [(1, ValueError), (2, RuntimeError)])
+def test_bug_in_a_codec_is_no_reject(tmp_path, many_workers, workers, error):
+    dataset = dataset_of_lengths([3] * 9)
     with pytest.raises(error, match="BrokenCodec made events"):
         build_event_cache(
-            dataset, "train", BrokenCodec(), tmp_path, num_workers=2
+            dataset, "train", BrokenCodec(), tmp_path, num_workers=workers
         )
 
 
