@@ -34,6 +34,8 @@ def find_corpus(
         raise CorpusFolderError(
             f"--manual_dir: {top} {problem}; name the folder of {name}."
         )
+    if top.resolve().name == marker:
+        return top.resolve().parent
     for depth in range(_MAX_DEPTH + 1):
         for found in sorted(top.glob("*/" * depth + marker)):
             return found.parents[marker.count("/")]
