@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import gin
 import numpy as np
@@ -16,7 +16,9 @@ from magenta_lite.codecs.base import (
     Extraction,
     NoteEvents,
 )
+from magenta_lite.codecs.limits import Limits
 from magenta_lite.errors import UserError
+from magenta_lite.notes import primers
 from magenta_lite.notes.proto import NoteSequence
 from magenta_lite.notes.quantize import QuantizedNotes
 
@@ -216,7 +218,29 @@ class DrumsCodec(Codec):
     def default_primer(self, qpm: float = 120.0) -> NoteSequence:
         """One hit of the first class, at a tempo in quarters a minute."""
         hit = (self.drum_classes[0][0],)
-        return primer_drums_sequence([hit], qpm, self.steps_per_quarter)
+        return primers.drums([hit], qpm, self.steps_per_quarter).sequence
+
+    def allowed_events(
+        self, limits: Limits, context: DecodeContext
+    ) -> np.ndarray | None:
+        """Sets of allowed classes; pitches cannot be limited otherwise."""
+        del context
+        if limits.limits_pitches:
+            raise UserError(
+                "min_pitch, max_pitch and scale are for models of pitches; "
+                "drum_classes limit drums."
+            )
+        if limits.drum_classes is None:
+            return None
+        class_of_pitch = self._class_of_pitch()
+        bits = 0
+        for pitch in limits.drum_classes:
+            if class_of_pitch[pitch] == _NO_CLASS:
+                raise UserError(
+                    f"drum_classes: {pitch} belongs to no class of this model."
+                )
+            bits |= 1 << int(class_of_pitch[pitch])
+        return np.arange(self.num_events) & ~bits == 0
 
     def steps_per_second(self, qpm: float) -> float:
         """How many time steps pass in a second at this tempo."""
@@ -292,45 +316,6 @@ class DrumsCodec(Codec):
         for number, pitches in enumerate(self.drum_classes):
             table[list(pitches)] = number
         return table
-
-
-def primer_drums_sequence(
-    values: Sequence[Sequence[int]],
-    qpm: float = 120.0,
-    steps_per_quarter: int = 4,
-) -> NoteSequence:
-    """Builds a primer from a list as in `--primer_drums="[(36, 42), ()]"`.
-
-    Args:
-      values: for each step the MIDI pitches that are hit, from 0 to 127.
-      qpm: tempo in quarter notes a minute.
-      steps_per_quarter: how many steps make a quarter note.
-
-    Raises:
-      UserError: at a step that is none of these.
-    """
-    for position, value in enumerate(values):
-        if not _is_set_of_pitches(value):
-            raise UserError(
-                f"primer drums: {value!r} at position {position} is no list "
-                "of pitches from 0 to 127, such as (36, 42), (38,) or ()"
-            )
-    hits = (
-        (step, pitch)
-        for step, pitches in enumerate(values)
-        for pitch in sorted(set(pitches))
-    )
-    context = DecodeContext(qpm=qpm, instrument=DRUM_INSTRUMENT)
-    return _to_sequence(hits, context, steps_per_quarter)
-
-
-def _is_set_of_pitches(value: object) -> bool:
-    return isinstance(value, Sequence | set | frozenset) and all(
-        isinstance(pitch, int | np.integer)
-        and not isinstance(pitch, bool)
-        and 0 <= pitch < NUM_PITCHES
-        for pitch in value
-    )
 
 
 def _to_sequence(

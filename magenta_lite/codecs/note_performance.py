@@ -211,6 +211,12 @@ class NotePerformanceCodec(Codec):
             self.max_note_seconds,
         )
 
+    def pitch_table(self) -> np.ndarray:
+        """The values of the pitch's field; see `Codec`."""
+        table = np.full([*self.event_shape, self.num_events], -1, np.int32)
+        table[_PITCH_FIELD, :NUM_PITCHES] = np.arange(NUM_PITCHES)
+        return table
+
     def steps_per_second(self, qpm: float) -> float:
         """The resolution, at any tempo."""
         del qpm

@@ -209,6 +209,11 @@ class PerformanceCodec(Codec):
         table[:, first:] = np.clip(moved, first, self.num_events - 1)
         return table
 
+    def pitch_table(self) -> np.ndarray:
+        """The pitch of each note-on; see `Codec`."""
+        events = np.arange(self.num_events, dtype=np.int32)
+        return np.where(events < FIRST_NOTE_OFF, events, -1)
+
     def note_events(self) -> NoteEvents:
         """Starts and ends of pitches; only shifts take time."""
         events = np.arange(self.num_events, dtype=np.int32)

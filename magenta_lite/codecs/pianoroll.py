@@ -173,6 +173,12 @@ class PianorollCodec(Codec):
             context,
         )
 
+    def pitch_table(self) -> np.ndarray:
+        """A key that is on; see `Codec`."""
+        table = np.full([*self.event_shape, _NUM_VALUES], -1, np.int32)
+        table[:, ON] = np.arange(self.min_pitch, self.max_pitch)
+        return table
+
     def steps_per_second(self, qpm: float) -> float:
         """How many time steps pass in a second at this tempo."""
         return self.steps_per_quarter * qpm / 60.0

@@ -11,6 +11,7 @@ import numpy as np
 
 from magenta_lite.codecs import polyphony_sections
 from magenta_lite.codecs.base import Codec, DecodeContext, Extraction
+from magenta_lite.codecs.limits import Limits
 from magenta_lite.codecs.melody_extraction import fold
 from magenta_lite.codecs.polyphony_sections import (
     MAX_STEPS,
@@ -173,6 +174,21 @@ class PolyphonyCodec(Codec):
         forced = np.full([num_steps], -1, np.int32)
         forced[: len(highest)] = np.where(highest == STEP_END, -1, highest)
         return forced
+
+    def allowed_events(
+        self, limits: Limits, context: DecodeContext
+    ) -> np.ndarray:
+        """As other codecs, but never START and END: lengths are asked for."""
+        allowed = super().allowed_events(limits, context)
+        if allowed is None:
+            allowed = np.ones([NUM_EVENTS], bool)
+        allowed[[START, END]] = False
+        return allowed
+
+    def pitch_table(self) -> np.ndarray:
+        """The pitch of each new note; see `Codec`."""
+        pitches = np.arange(NUM_EVENTS, dtype=np.int32) - FIRST_NEW_NOTE
+        return np.where((0 <= pitches) & (pitches < NUM_PITCHES), pitches, -1)
 
     def steps_per_second(self, qpm: float) -> float:
         """How many time steps pass in a second at this tempo."""

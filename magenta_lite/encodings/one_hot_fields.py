@@ -73,3 +73,10 @@ class OneHotFieldsEncoding(Encoding):
         """The label itself, int32 `[batch, fields]`."""
         del state
         return tf.cast(label, tf.int32)
+
+    def allowed_labels(
+        self, allowed_events: tf.Tensor, state: Any
+    ) -> tf.Tensor:
+        """Bool `[1, fields, values]`: labels are events."""
+        del state
+        return allowed_events[tf.newaxis]

@@ -14,11 +14,8 @@ from note_seq import drums_encoder_decoder, sequences_lib
 from shared_data import shared_dir
 
 from magenta_lite.codecs.base import DecodeContext, UnusableSequenceError
-from magenta_lite.codecs.drums import (
-    NINE_DRUMS,
-    DrumsCodec,
-    primer_drums_sequence,
-)
+from magenta_lite.codecs.drums import NINE_DRUMS, DrumsCodec
+from magenta_lite.codecs.limits import Limits
 from magenta_lite.errors import UserError
 from magenta_lite.notes.proto import NoteSequence
 
@@ -301,18 +298,20 @@ def test_bad_arguments_are_named(arguments, message):
         DrumsCodec(**arguments)
 
 
-def test_primer_list():
-    sequence = primer_drums_sequence([(42, 36), (), [38]], qpm=60)
-    notes = [(n.pitch, n.start_time, n.end_time) for n in sequence.notes]
-    assert notes == [(36, 0.0, 0.25), (42, 0.0, 0.25), (38, 0.5, 0.75)]
-    assert not primer_drums_sequence([]).notes
-
-
-@pytest.mark.parametrize("value", [36, (128,), (-1,), ("C",), None, (True,)])
-def test_bad_value_in_primer_list(value):
-    with pytest.raises(UserError, match="at position 1 is no list") as error:
-        primer_drums_sequence([(36,), value])
-    assert "\n" not in str(error.value)
+def test_limits_are_sets_of_classes():
+    codec = DrumsCodec(drum_classes=((36, 35), (38,), (42, 44)))
+    allowed = codec.allowed_events(
+        Limits(drum_classes=frozenset([35, 42])), DecodeContext()
+    )
+    sets = [0b000, 0b001, 0b100, 0b101]
+    assert np.flatnonzero(allowed).tolist() == sets
+    assert codec.allowed_events(Limits(), DecodeContext()) is None
+    for limits, message in (
+        (Limits(drum_classes=frozenset([50])), "50 belongs to no class"),
+        (Limits(min_pitch=40), "drum_classes limit drums"),
+    ):
+        with pytest.raises(UserError, match=message):
+            codec.allowed_events(limits, DecodeContext())
 
 
 def test_one_drum_equals_the_originals_classes():
