@@ -41,6 +41,7 @@ def add_parts(
     scale: tuple[int, ...],
     num_bars: int,
     stream: Callable[[str], random.Random],
+    bass_program: int = BASS_PROGRAM,
 ) -> None:
     """Adds the other parts, and dynamics, to a melody of one tempo and meter.
 
@@ -50,13 +51,15 @@ def add_parts(
       scale: semitones of the seven degrees above the tonic.
       num_bars: bars of the melody.
       stream: the random stream of a part, by the part's name.
+      bass_program: what plays the bass; the piano's makes all of it one
+        instrument, but for the drums.
     """
     bar_seconds = sequence.total_time / num_bars
     chords = _chords(sequence, tonic, scale, num_bars)
     melody = list(sequence.notes)
     _add_symbols(sequence, chords, bar_seconds)
     _add_piano(sequence, chords, bar_seconds, stream("piano"))
-    _add_bass(sequence, chords, bar_seconds, stream("bass"))
+    _add_bass(sequence, chords, bar_seconds, bass_program, stream("bass"))
     _add_drums(sequence, num_bars, bar_seconds, stream("drums"))
     rng = stream("dynamics")
     for note in melody:
@@ -141,6 +144,7 @@ def _add_bass(
     sequence: NoteSequence,
     chords: list[tuple[int, int, int]],
     bar_seconds: float,
+    program: int,
     rng: random.Random,
 ) -> None:
     """Root and fifth of each chord, the last of four bars walking."""
@@ -156,7 +160,7 @@ def _add_bass(
                 start_time=bar * bar_seconds + place * seconds,
                 end_time=bar * bar_seconds + (place + 1) * seconds,
                 instrument=BASS,
-                program=BASS_PROGRAM,
+                program=program,
             )
 
 

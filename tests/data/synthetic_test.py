@@ -112,13 +112,13 @@ def test_chords_are_what_the_symbols_say():
 
 def test_parts_that_codecs_look_for():
     patterns = set()
-    for sequence in _sequences(SyntheticDataset(40)):
+    for number, sequence in enumerate(_sequences(SyntheticDataset(40))):
         assert {
             (n.instrument, n.program, n.is_drum) for n in sequence.notes
         } == {
             (0, 0, False),
             (1, 0, False),
-            (2, 33, False),
+            (2, 0 if number % 2 else 33, False),
             (9, 0, True),
         }
         assert all(40 <= n.velocity <= 110 for n in sequence.notes)
