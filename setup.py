@@ -72,6 +72,8 @@ setup(
         'audioop-lts>=0.2.1; python_version >= "3.13"',
         "etils[epath]>=1.9.1",
         "gin-config>=0.5",
+        # Checksums of TensorFlow's checkpoints.
+        "google-crc32c>=1.6",
         "keras>=3.12",
         "matplotlib>=3.9",
         "note-seq>=0.0.5",

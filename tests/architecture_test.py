@@ -39,7 +39,7 @@ MAY_IMPORT = {
     # `datasets` are the plug-ins of `data`: it runs them, they build upon it.
     "data": {"codecs", "notes", "datasets"},
     "datasets": {"data", "notes"},
-    "bundles": {"notes", "codecs", "encodings", "models"},
+    "bundles": {"notes", "codecs", "encodings", "layers", "models"},
     "training": _LEFT | _RIGHT,
     "generation": {"notes", "codecs"} | _RIGHT,
     "evaluation": _LEFT | _RIGHT,

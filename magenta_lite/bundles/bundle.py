@@ -8,7 +8,8 @@ checkpoint is safetensors and whose metagraph is a JSON manifest:
      "weights_sha256": ..., "provenance": {...}, "manifest_sha256": ...}
 
 `manifest_sha256` covers the rest of the manifest, the id and the description.
-Reading a bundle runs nothing that it holds.
+Reading a bundle runs nothing that it holds. Bundles of the original Magenta
+are converted when they are read, see `original.py`.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from google.protobuf.message import DecodeError
 
 import magenta_lite
 from magenta_lite.bundles import manifest as manifests
-from magenta_lite.bundles import weights, wire
+from magenta_lite.bundles import original, table_file, weights, wire
 from magenta_lite.bundles.errors import BundleError
 from magenta_lite.codecs.base import Codec
 from magenta_lite.encodings.base import Encoding
@@ -174,6 +175,8 @@ def from_bytes(data: bytes, extra_classes: Iterable[type] = ()) -> Bundle:
         proto.ParseFromString(data)
     except DecodeError as error:
         raise BundleError("it is damaged; get it anew.", "tampered") from error
+    if _is_original(proto):
+        return _from_original(proto)
     manifest = _read_manifest(proto)
     if wire.BUNDLE_DETAILS not in fields:
         raise wire.truncated()
@@ -206,6 +209,31 @@ def from_bytes(data: bytes, extra_classes: Iterable[type] = ()) -> Bundle:
     )
 
 
+def _is_original(proto: generator_pb2.GeneratorBundle) -> bool:
+    files = proto.checkpoint_file
+    return len(files) == 1 and table_file.is_table(files[0])
+
+
+def _from_original(proto: generator_pb2.GeneratorBundle) -> Bundle:
+    """A bundle of the original Magenta."""
+    details = proto.generator_details
+    model, codec = original.convert(proto)
+    manifest = {
+        "codec": manifests.describe(codec),
+        "encoding": manifests.describe(model.encoding),
+        "model": manifests.describe(model),
+        "provenance": {"made_by": "the original Magenta"},
+    }
+    return Bundle(
+        model=model,
+        codec=codec,
+        encoding=model.encoding,
+        id=details.id,
+        description=proto.bundle_details.description or details.description,
+        manifest=manifest,
+    )
+
+
 def _read_manifest(proto: generator_pb2.GeneratorBundle) -> dict[str, Any]:
     """The manifest, if it is one that this version understands."""
     _check_kind(proto)
@@ -229,18 +257,11 @@ def _read_manifest(proto: generator_pb2.GeneratorBundle) -> dict[str, Any]:
 
 
 def _check_kind(proto: generator_pb2.GeneratorBundle) -> None:
-    """Tells our bundles from the original Magenta's and from other protos."""
-    checkpoint = proto.checkpoint_file[0] if proto.checkpoint_file else b""
+    """Tells our bundles from other protos."""
     if proto.metagraph_file.startswith(b"{"):
         if len(proto.checkpoint_file) == 1:
             return
         raise BundleError("it holds no weights.", "tampered")
-    if wire.is_tensorflow_checkpoint(checkpoint):
-        raise BundleError(
-            "this is a bundle of the original Magenta; those are not "
-            "supported yet.",
-            "magenta",
-        )
     raise wire.foreign()
 
 

@@ -15,7 +15,6 @@ _FIELDS = range(1, 5)
 _METAGRAPH = 3
 _LENGTH_DELIMITED = 2
 _MAX_VARINT_BYTES = 10
-_CHECKPOINT_END = bytes.fromhex("57fb808b247547db")
 
 
 def check(data: bytes) -> set[int]:
@@ -41,11 +40,6 @@ def check(data: bytes) -> set[int]:
     if position > len(data) or _METAGRAPH not in seen:
         raise truncated()
     return seen
-
-
-def is_tensorflow_checkpoint(data: bytes) -> bool:
-    """Whether bytes are a TensorFlow 1 checkpoint (a table file)."""
-    return data.endswith(_CHECKPOINT_END)
 
 
 def truncated() -> BundleError:

@@ -1,0 +1,105 @@
+"""Bundles as the original Magenta wrote them, made by TensorFlow itself."""
+
+import numpy as np
+import tensorflow as tf
+
+from magenta_lite.notes.proto import generator_pb2
+
+_RENAMED = {  # what older versions of TensorFlow called the same variables
+    "tf_1_0": (("kernel", "weights"), ("bias", "biases")),
+    "tf_0": (
+        ("kernel", "Linear/Matrix"),
+        ("bias", "Linear/Bias"),
+        ("rnn/multi_rnn_cell/cell_", "RNN/MultiRNNCell/Cell"),
+        ("basic_lstm_cell", "BasicLSTMCell"),
+        ("attention_cell_wrapper", "AttentionCellWrapper"),
+        ("attn_output_projection", "AttnOutputProjection"),
+        ("attention/attn_w", "Attention/AttnW"),
+        ("attention/attn_v", "Attention/AttnV"),
+        ("attention/", "Attention/"),
+    ),
+}
+
+
+def rnn_variables(input_depth, units, num_classes, attention=False, seed=0):
+    """Random values of all variables of an event-sequence RNN."""
+    shapes = {}
+    below = input_depth
+    for i, size in enumerate(units):
+        scope = f"rnn/multi_rnn_cell/cell_{i}/"
+        if attention and i == 0:
+            scope += "attention_cell_wrapper/"
+            shapes |= {
+                f"{scope}kernel": (below + size, below),
+                f"{scope}bias": (below,),
+                f"{scope}attention/kernel": (2 * size, size),
+                f"{scope}attention/bias": (size,),
+                f"{scope}attention/attn_w": (1, 1, size, size),
+                f"{scope}attention/attn_v": (size,),
+                f"{scope}attn_output_projection/kernel": (2 * size, size),
+                f"{scope}attn_output_projection/bias": (size,),
+            }
+        shapes[f"{scope}basic_lstm_cell/kernel"] = (below + size, 4 * size)
+        shapes[f"{scope}basic_lstm_cell/bias"] = (4 * size,)
+        below = size
+    shapes["fully_connected/weights"] = (below, num_classes)
+    shapes["fully_connected/biases"] = (num_classes,)
+    random = np.random.default_rng(seed)
+    return {
+        name: random.normal(0, 0.3, shape).astype(np.float32)
+        for name, shape in shapes.items()
+    }
+
+
+def renamed(variables, version):
+    """The same variables under the names of an older TensorFlow."""
+    result = {}
+    for name, values in variables.items():
+        if not name.startswith("fully_connected"):
+            for new, old in _RENAMED[version]:
+                name = name.replace(new, old)
+        result[name] = values
+    return result
+
+
+def saved(variables, folder, version=1, slots=False):
+    """Writes a checkpoint; returns its prefix (V1: the file itself)."""
+    prefix = str(folder / "model.ckpt")
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        made = [
+            tf.compat.v1.Variable(values, name=name)
+            for name, values in variables.items()
+        ]
+        if slots:
+            made.append(tf.compat.v1.Variable(7, name="global_step"))
+            made += [
+                tf.compat.v1.Variable(values * 2, name=f"{name}/Adam")
+                for name, values in variables.items()
+            ]
+        session.run(tf.compat.v1.global_variables_initializer())
+        saver = tf.compat.v1.train.Saver(made, write_version=version)
+        return saver.save(session, prefix, write_meta_graph=False)
+
+
+def metagraph(attention_length=None, units=4):
+    """A graph with what tells the attention length, serialized."""
+    with tf.Graph().as_default() as graph:
+        tf.compat.v1.placeholder(tf.float32, [1, None, 3])
+        if attention_length:
+            memory = tf.zeros([1, attention_length * units])
+            scope = "rnn/while/rnn/multi_rnn_cell/cell_0/attention_cell_wrapper"
+            with tf.compat.v1.name_scope(f"{scope}/"):
+                tf.reshape(memory, [-1, attention_length, units], "Reshape")
+        exported = tf.compat.v1.train.export_meta_graph(graph=graph)
+    return exported.SerializeToString()
+
+
+def bundle_bytes(bundle_id, checkpoint, graph):
+    """A GeneratorBundle proto."""
+    proto = generator_pb2.GeneratorBundle()
+    proto.generator_details.id = bundle_id
+    proto.generator_details.description = "made by a test"
+    proto.bundle_details.description = "of random weights"
+    proto.checkpoint_file.append(checkpoint)
+    proto.metagraph_file = graph
+    return proto.SerializeToString()
