@@ -6,6 +6,7 @@ import sys
 import time
 
 from magenta_lite.data.pieces import Piece, Reject
+from magenta_lite.notes.proto import NoteSequence
 
 
 def square(number):
@@ -39,6 +40,19 @@ class Word:
     id: str
 
 
+def word_sequence(word):
+    """A note for each letter: words that differ in a letter are no versions."""
+    sequence = NoteSequence(id=word, total_time=len(word) / 2)
+    for place, letter in enumerate(word):
+        sequence.notes.add(
+            pitch=ord(letter),
+            start_time=place / 2,
+            end_time=place / 2 + 0.5,
+            velocity=80,
+        )
+    return sequence
+
+
 def read_word(word):
     """A word as a piece of one note a letter; "mute" words are rejected."""
     if word.id == "crash":
@@ -48,7 +62,7 @@ def read_word(word):
     return [
         Piece(
             id=word.id,
-            sequence=word.id.encode() * 2,
+            sequence=word_sequence(word.id).SerializeToString(),
             group=word.id.lower(),
             metadata={"upper": word.id.upper()},
             num_notes=len(word.id),

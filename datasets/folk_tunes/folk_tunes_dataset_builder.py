@@ -39,6 +39,7 @@ class Builder(NoteSequenceBuilder):
     METADATA_KEYS = ("title", "key", "meter", "collection")
     UNIT = "tunes"
     CHUNK_SIZE = 32
+    LINK_NEAR_DUPLICATES = False  # `arrange` does, by title, too.
     BUILDER_CONFIGS = [
         FolkTunesConfig(
             name="public_domain",
@@ -94,7 +95,7 @@ class Builder(NoteSequenceBuilder):
         return tunes.read_tune
 
     def arrange(
-        self, results: Iterator[tunes.TunePiece | Reject]
+        self, results: Iterator[Piece | Reject]
     ) -> Iterator[Piece | Reject]:
         """Links the versions of each tune; a few thousand fit in memory."""
         pieces = []

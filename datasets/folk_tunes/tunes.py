@@ -10,12 +10,14 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from magenta_lite.data import near_duplicates, tunebooks
+from magenta_lite.data import tunebooks
 from magenta_lite.data.pieces import Piece, Reject
+from magenta_lite.datasets.folk_tunes import versions
 from magenta_lite.errors import UserError
 from magenta_lite.notes import abc as abc_notation
 from magenta_lite.notes.errors import NotesError
 from magenta_lite.notes.fingerprint import melody_fingerprint
+from magenta_lite.notes.proto import NoteSequence
 
 FOLDERS = {
     "ryans_mammoth": "ryansMammoth",
@@ -43,17 +45,6 @@ class Tune:
     id: str
     collection: str
     text: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class TunePiece(Piece):
-    """A piece with what finds other versions of it.
-
-    Attributes:
-      contour: see `near_duplicates.contour`.
-    """
-
-    contour: bytes = b""
 
 
 def corpus_dir() -> pathlib.Path:
@@ -98,7 +89,7 @@ def name_tunes(book: str, collection: str, file_name: str) -> list[Tune]:
 
 
 def read_tune(tune: Tune) -> list[Piece | Reject]:
-    """One tune as a `TunePiece`, or the reason why not."""
+    """One tune as a piece, or the reason why not."""
     (read,) = abc_notation.read_tunes(tune.text)
     sequence = read.sequence
     if isinstance(sequence, NotesError):
@@ -106,7 +97,7 @@ def read_tune(tune: Tune) -> list[Piece | Reject]:
     sequence.id = tune.id
     sequence.collection_name = tune.collection
     return [
-        TunePiece(
+        Piece(
             id=tune.id,
             sequence=sequence.SerializeToString(deterministic=True),
             group=melody_fingerprint(sequence),
@@ -118,12 +109,11 @@ def read_tune(tune: Tune) -> list[Piece | Reject]:
             },
             num_notes=len(sequence.notes),
             seconds=sequence.total_time,
-            contour=near_duplicates.contour(sequence),
         )
     ]
 
 
-def link_versions(pieces: Sequence[TunePiece]) -> list[TunePiece]:
+def link_versions(pieces: Sequence[Piece]) -> list[Piece]:
     """Gives all versions of one tune the same group.
 
     A tune's versions differ in some notes, so that an exact fingerprint finds
@@ -135,8 +125,12 @@ def link_versions(pieces: Sequence[TunePiece]) -> list[TunePiece]:
         [f"fingerprint {piece.group}", *_title_label(piece.metadata)]
         for piece in pieces
     ]
-    firsts = near_duplicates.group_versions(
-        [piece.contour for piece in pieces], labels
+    firsts = versions.group_versions(
+        [
+            versions.contour(NoteSequence.FromString(piece.sequence))
+            for piece in pieces
+        ],
+        labels,
     )
     return [
         dataclasses.replace(piece, group=pieces[first].id)

@@ -24,7 +24,7 @@ class FolderError(UserError):
     """A folder is missing, unreadable or holds no music files."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class MusicFile:
     """One file of the folder, or some tunes of a tunebook.
 
@@ -33,15 +33,19 @@ class MusicFile:
       path: where it lies.
       first_tune: the first of its tunes that is meant, counted from 0; None
         means the whole file.
+      problem: why it cannot even be opened, or "".
     """
 
     id: str
     path: str
     first_tune: int | None = None
+    problem: str = ""
 
 
 def find_music_files(input_dir: str | os.PathLike) -> list[MusicFile]:
     """All music files below a folder, sorted by path.
+
+    Among them is what has the name of one but is none, with its `problem`.
 
     Raises:
       FolderError: if there is no such folder or no music in it.
@@ -50,16 +54,19 @@ def find_music_files(input_dir: str | os.PathLike) -> list[MusicFile]:
     if not top.is_dir():
         problem = "is not a folder" if top.exists() else "does not exist"
         raise FolderError(f"--input_dir: {top} {problem}.")
-    found = [
-        MusicFile(_as_text(path.relative_to(top)), str(path))
-        for path in note_files.find_files(top)
-    ]
+    found: list[MusicFile] = []
+
+    def add(path: pathlib.Path, problem: str = "") -> None:
+        found.append(MusicFile(_id(path, top), str(path), None, problem))
+
+    for path in note_files.find_files(top, on_problem=add):
+        add(path)
     if not found:
         raise FolderError(
             f"--input_dir: {top} holds no .mid, .midi, .xml, .musicxml, .mxl "
             "or .abc file."
         )
-    return found
+    return sorted(found, key=lambda file: file.path)
 
 
 def fingerprint(music_files: Sequence[MusicFile]) -> str:
@@ -79,9 +86,8 @@ def split_tunebooks(music_files: Sequence[MusicFile]) -> list[MusicFile]:
     """Cuts each ABC file into parts that can be read at the same time."""
     parts = []
     for file in music_files:
-        num_tunes = (
-            len(_tunes(file)) if file.path.lower().endswith(".abc") else 0
-        )
+        is_book = file.path.lower().endswith(".abc") and not file.problem
+        num_tunes = len(_tunes(file)) if is_book else 0
         if num_tunes:
             parts += [
                 dataclasses.replace(file, first_tune=first)
@@ -94,6 +100,8 @@ def split_tunebooks(music_files: Sequence[MusicFile]) -> list[MusicFile]:
 
 def read_music_file(file: MusicFile) -> list[Piece | Reject]:
     """The pieces of a file or of a part of it, or why there are none."""
+    if file.problem:
+        return [Reject(file.id, "not_a_file", file.problem)]
     if file.first_tune is not None:
         return _read_tunes(file, file.first_tune)
     try:
@@ -151,6 +159,12 @@ def _piece(sequence: NoteSequence, piece_id: str, path: str) -> Piece | Reject:
     )
 
 
-def _as_text(path: pathlib.PurePath) -> str:
-    """A path as text that can be stored, even if its bytes are not UTF-8."""
-    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
+def _id(path: pathlib.Path, top: pathlib.Path) -> str:
+    """The path below the top as text, even if its bytes are not UTF-8."""
+    name = path.relative_to(top).as_posix()
+    raw = os.fsencode(name)
+    text = raw.decode("utf-8", "backslashreplace")
+    if text != name and os.path.lexists(top / text):
+        # Another file has this very name.
+        text += f" {hashlib.sha256(raw).hexdigest()[:8]}"
+    return text

@@ -44,8 +44,8 @@ def _guarded(main: Callable[[list[str]], int | None], argv: list[str]) -> int:
     except OSError as error:
         _say(_os_error_line(error))
         return 1
-    except KeyboardInterrupt:
-        _say("interrupted.")
+    except KeyboardInterrupt as error:
+        _say(str(error) or "interrupted.")
         return 130
 
 

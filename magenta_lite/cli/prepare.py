@@ -9,6 +9,11 @@ A built-in corpus:
 
   bin/prepare.py --dataset=folk_tunes
 
+A corpus that is downloaded, or lies in a folder already, unpacked or not:
+
+  bin/prepare.py --dataset=maestro
+  bin/prepare.py --dataset=maestro --manual_dir=FOLDER
+
 Train on it with `bin/train.py --dataset=NAME`. A dataset that is there already
 is left as it is. Files that cannot be used are listed, with the reason, in
 `rejects.csv` beside the dataset.
@@ -31,6 +36,12 @@ flags.DEFINE_string(
     "Built-in corpus, such as `folk_tunes` or `folk_tunes/oneills_1850`.",
 )
 flags.DEFINE_string(
+    "manual_dir",
+    None,
+    "Folder with the corpus of --dataset, unpacked or as its archive; "
+    "downloaded if not set.",
+)
+flags.DEFINE_string(
     "data_dir", None, "Where datasets are kept; ~/magenta_lite_data if not set."
 )
 flags.DEFINE_integer(
@@ -38,6 +49,12 @@ flags.DEFINE_integer(
     None,
     "Processes that read files; one for each core if not set.",
     lower_bound=1,
+)
+flags.DEFINE_list(
+    "beam_pipeline_options",
+    [],
+    "Prepares with Apache Beam under these options of it, such as "
+    "runner=FlinkRunner,flink_master=HOST:8081; see docs/beam.md.",
 )
 flags.DEFINE_boolean(
     "overwrite", False, "Make the dataset anew if it is there already."
@@ -58,9 +75,12 @@ def main(argv: list[str]) -> int:
             "progress": bar.update,
             "overwrite": FLAGS.overwrite,
             "on_start": quiet.load_tensorflow,
+            "beam_flags": [f"--{o}" for o in FLAGS.beam_pipeline_options],
         }
         if FLAGS.dataset:
-            prepared = preparation.prepare_dataset(FLAGS.dataset, **options)
+            prepared = preparation.prepare_dataset(
+                FLAGS.dataset, manual_dir=FLAGS.manual_dir, **options
+            )
         else:
             prepared = preparation.prepare_folder(
                 FLAGS.input_dir, FLAGS.name, **options
@@ -81,6 +101,11 @@ def _check_flags() -> None:
         )
     if FLAGS.dataset:
         return
+    if FLAGS.manual_dir:
+        raise UserError(
+            "--manual_dir is for the corpus of a --dataset; for a folder of "
+            "your own pass --input_dir."
+        )
     if not FLAGS.input_dir:
         raise UserError(
             "pass --input_dir=FOLDER --name=NAME, or --dataset=folk_tunes."

@@ -7,6 +7,7 @@ from types import TracebackType
 
 from rich import console, progress, table, text
 
+from magenta_lite.data import corpus_plot
 from magenta_lite.data.preparation import Prepared
 from magenta_lite.data.preparation_report import PreparationReport
 from magenta_lite.data.staging import REJECTS_NAME
@@ -60,7 +61,10 @@ class ProgressBar:
         if description != self._description:
             self._description = description
             self._bar.remove_task(self._task)
-            self._task = self._bar.add_task(description, total=total)
+            # What an earlier process did says nothing of the speed.
+            self._task = self._bar.add_task(
+                description, total=total, completed=done
+            )
         now_seconds = time.monotonic()
         is_due = now_seconds - self._refreshed_seconds > 0.1
         self._bar.update(self._task, completed=done, refresh=is_due)
@@ -75,6 +79,8 @@ def print_summary(prepared: Prepared) -> None:
     if prepared.report:
         _print_report(prepared.report)
     print(f"dataset: {prepared.directory}")
+    if (prepared.directory / corpus_plot.FILE_NAME).exists():
+        print(f"a look at it: {prepared.directory / corpus_plot.FILE_NAME}")
     if prepared.report and prepared.report.rejects:
         print(f"left out: {prepared.directory / REJECTS_NAME}")
     if prepared.report and prepared.report.notice:
@@ -99,6 +105,11 @@ def _print_report(report: PreparationReport) -> None:
     )
     for reason, count in report.rejects.items():
         print(f"  {count:>7,} {reason}")
+    if num_sequences > report.num_groups > 0:
+        print(
+            f"versions of one piece share a split: {report.num_groups:,} "
+            f"groups, the largest of {report.largest_group:,}"
+        )
 
 
 def _cells(parts: list) -> list[str]:

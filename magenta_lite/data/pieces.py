@@ -22,6 +22,9 @@ class Piece:
       seconds: how long it lasts.
       split: one of `SPLITS` if the source itself says which; "" leaves it to
         the group. It outranks the group.
+      sketch: finds near-duplicates (`near_duplicates.sketch`); the base class
+        of all builders sets this and the next, readers need not.
+      histograms: what the notes are like, see `corpus_statistics`.
 
     Raises:
       ValueError: if there is no such split.
@@ -34,6 +37,10 @@ class Piece:
     num_notes: int
     seconds: float
     split: str = ""
+    sketch: bytes = b""
+    histograms: dict[str, dict[str, int]] = dataclasses.field(
+        default_factory=dict
+    )
 
     def __post_init__(self) -> None:
         if self.split and self.split not in SPLITS:
@@ -55,19 +62,24 @@ class Reject:
     message: str
 
 
-def group_position(group: str) -> float:
-    """A number in [0, 1) that depends on the group's name alone."""
-    digest = hashlib.sha256(group.encode()).digest()
-    return int.from_bytes(digest[:6], "big") / 2**48
+def group_number(group: str) -> int:
+    """A number of 64 bits that follows from the group's name alone."""
+    return int.from_bytes(hashlib.sha256(group.encode()).digest()[:8], "big")
 
 
-def split_of(group: str) -> str:
+def split_of(number: int) -> int:
     """The split of a group: 80 % train, 10 % validation, 10 % test.
 
     A function of the group alone: neither the order nor the rest of the corpus
     moves a piece from one split to another.
+
+    Args:
+      number: see `group_number`.
+
+    Returns:
+      An index of `SPLITS`.
     """
-    position = group_position(group)
-    if position < 0.8:
-        return TRAIN
-    return VALIDATION if position < 0.9 else TEST
+    position = number / 2**64
+    return SPLITS.index(
+        TRAIN if position < 0.8 else VALIDATION if position < 0.9 else TEST
+    )

@@ -9,12 +9,12 @@ import importlib
 import os
 import pathlib
 import re
-import tempfile
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from magenta_lite import datasets, paths
-from magenta_lite.data import sources
+from magenta_lite.data import sources, work_dir
 from magenta_lite.data.preparation_report import PreparationReport
 from magenta_lite.errors import UserError
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         Progress,
     )
 
+_MAX_SHUFFLE_BYTES = 2**26
 _FOLDER_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
 
 
@@ -65,6 +66,8 @@ def prepare_dataset(
     progress: Progress | None = None,
     overwrite: bool = False,
     on_start: Callable[[], None] | None = None,
+    manual_dir: str | os.PathLike | None = None,
+    beam_flags: Sequence[str] = (),
 ) -> Prepared:
     """Prepares a dataset that has a builder, unless it is prepared already.
 
@@ -76,6 +79,9 @@ def prepare_dataset(
       overwrite: makes it anew; the old one stays until the new one is there.
       on_start: called when it is clear that there is something to do, before
         TensorFlow is imported.
+      manual_dir: where the corpus lies, or its archive; None downloads it.
+      beam_flags: Apache Beam's, such as "--runner=FlinkRunner", to prepare the
+        dataset with it; none prepares it without.
 
     Raises:
       UserError: if there is no such dataset, or its corpus is not there.
@@ -99,9 +105,12 @@ def prepare_dataset(
         raise PreparationError(_unknown(config, configs, f"{builder_name}/"))
 
     def make(data_dir: str) -> NoteSequenceBuilder:
-        return builder_class(data_dir=data_dir, config=config or None)
+        builder = builder_class(data_dir=data_dir, config=config or None)
+        if manual_dir is not None:
+            builder.manual_dir = pathlib.Path(manual_dir)
+        return builder
 
-    return _build(name, make, data_dir, num_workers, progress)
+    return _build(name, make, data_dir, num_workers, progress, beam_flags)
 
 
 def prepare_folder(
@@ -112,6 +121,7 @@ def prepare_folder(
     progress: Progress | None = None,
     overwrite: bool = False,
     on_start: Callable[[], None] | None = None,
+    beam_flags: Sequence[str] = (),
 ) -> Prepared:
     """Makes a dataset of a folder, unless that has been done already.
 
@@ -124,6 +134,7 @@ def prepare_folder(
       overwrite: makes it anew; the old one stays until the new one is there.
       on_start: called when it is clear that there is something to do, before
         TensorFlow is imported.
+      beam_flags: see `prepare_dataset`.
 
     Raises:
       UserError: if the folder holds no usable music, if the name is taken, or
@@ -155,7 +166,7 @@ def prepare_folder(
     def make(data_dir: str) -> NoteSequenceBuilder:
         return builder_class.for_folder(input_dir, name, data_dir=data_dir)
 
-    return _build(name, make, data_dir, num_workers, progress)
+    return _build(name, make, data_dir, num_workers, progress, beam_flags)
 
 
 def _call(function: Callable[[], None] | None) -> None:
@@ -174,67 +185,100 @@ def _build(
     data_dir: str | os.PathLike | None,
     num_workers: int | None,
     progress: Progress | None,
+    beam_flags: Sequence[str],
 ) -> Prepared:
     """Writes a dataset beside its place, then moves it there."""
     import tensorflow_datasets as tfds
 
+    from magenta_lite.data import beam_preparation
+
     tfds.disable_progress_bar()
     root = pathlib.Path(data_dir or paths.default_data_dir()).expanduser()
-    with _scratch_dir(root) as scratch:
-        with _quiet_library():
-            builder = make_builder(str(scratch))
+    place = root / f".preparing_{name.replace('/', '__')}"
+    with work_dir.locked(place, name) as work:
+        built_dir = work / "built"
+        shutil.rmtree(built_dir, ignore_errors=True)  # Of a killed process.
+        with _quiet_library(), _clear_errors(work), _little_memory():
+            builder = make_builder(str(built_dir))
             builder.num_workers = num_workers
             builder.progress = progress
+            builder.work_dir = work
+            builder.download_dir = root / "downloads"
+            if beam_flags:
+                builder.beam_options = beam_preparation.pipeline_options(
+                    beam_flags
+                )
             builder.download_and_prepare(
-                download_dir=str(scratch / "downloads"),
+                download_dir=str(work / "downloads"),
                 download_config=tfds.download.DownloadConfig(
-                    try_download_gcs=False
+                    try_download_gcs=False,
+                    beam_options=builder.beam_options,
                 ),
             )
         built = pathlib.Path(builder.data_dir)
-        target = root / built.relative_to(scratch)
+        target = root / built.relative_to(built_dir)
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists():
-            target.rename(scratch / "replaced")
+            replaced = work / "replaced"
+            shutil.rmtree(replaced, ignore_errors=True)
+            target.rename(replaced)
         built.rename(target)
-        _keep_default_config(scratch / builder.name, root / builder.name)
+        _keep_default_config(built_dir / builder.name, root / builder.name)
     return Prepared(name, target, PreparationReport.load(target), is_new=True)
 
 
 @contextlib.contextmanager
-def _scratch_dir(root: pathlib.Path) -> Iterator[pathlib.Path]:
-    """A folder in `root` that goes away, and `root`, too, if new and empty."""
-    missing = [path for path in (root, *root.parents) if not path.exists()]
-    root.mkdir(parents=True, exist_ok=True)
+def _little_memory() -> Iterator[None]:
+    """Lets TFDS shuffle on disk all that is not small.
+
+    It would hold a gigabyte of each split in memory first.
+    """
+    from tensorflow_datasets.core import shuffle
+
+    usual = shuffle.MAX_MEM_BUFFER_SIZE
+    shuffle.MAX_MEM_BUFFER_SIZE = _MAX_SHUFFLE_BYTES
     try:
-        with tempfile.TemporaryDirectory(
-            prefix=".preparing_", dir=root
-        ) as folder:
-            yield pathlib.Path(folder)
+        yield
     finally:
-        for path in missing:
-            with contextlib.suppress(OSError):
-                path.rmdir()  # Fails where something has been written.
+        shuffle.MAX_MEM_BUFFER_SIZE = usual
 
 
 @contextlib.contextmanager
 def _quiet_library() -> Iterator[None]:
-    """Silences TFDS, but says a full disk and the like in one line."""
-    import tensorflow as tf
+    """Silences TFDS."""
     from absl import logging
 
     verbosity = logging.get_verbosity()
     logging.set_verbosity(logging.ERROR)
     try:
         yield
-    except Exception as error:
-        for cause in _causes(error):  # TFDS wraps errors of writing.
-            if isinstance(cause, tf.errors.OpError):
-                problem = f"writing failed: {cause.message}"
-                raise PreparationError(problem) from error
-        raise
     finally:
         logging.set_verbosity(verbosity)
+
+
+@contextlib.contextmanager
+def _clear_errors(work: pathlib.Path) -> Iterator[None]:
+    """Says what TFDS wraps, a full disk and the like, in one line."""
+    import tensorflow as tf
+
+    again = "run the same command again and it goes on where it stopped"
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"interrupted; {again}.") from None
+    except Exception as error:
+        for cause in _causes(error):
+            if isinstance(cause, UserError):
+                raise cause from error
+            if isinstance(cause, OSError | tf.errors.OpError):
+                problem = getattr(cause, "strerror", "") or getattr(
+                    cause, "message", str(cause)
+                )
+                raise work_dir.StoppedError(
+                    f"writing failed: {problem}; mend that, then {again} (what "
+                    f"has been read is kept in {work})."
+                ) from error
+        raise
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

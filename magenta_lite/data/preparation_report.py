@@ -39,6 +39,9 @@ class PreparationReport:
       notice: one line on the licence that its user must know; may be "".
       source: where the dataset came from.
       source_fingerprint: changes whenever a file of the source does.
+      num_groups: pieces that are versions of each other make one group.
+      largest_group: how many pieces the largest one has.
+      histograms: what its music is like, see `corpus_statistics`.
     """
 
     splits: dict[str, SplitReport]
@@ -48,6 +51,11 @@ class PreparationReport:
     notice: str = ""
     source: str = ""
     source_fingerprint: str = ""
+    num_groups: int = 0
+    largest_group: int = 0
+    histograms: dict[str, dict[str, int]] = dataclasses.field(
+        default_factory=dict
+    )
 
     def save(self, folder: str | os.PathLike) -> None:
         """Writes the report into a dataset's folder."""

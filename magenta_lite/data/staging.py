@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import array
 import collections
 import csv
+import dataclasses
 import hashlib
 import json
 import pathlib
@@ -11,22 +13,27 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
+from magenta_lite.data.corpus_statistics import CorpusHistograms
+from magenta_lite.data.near_duplicates import NearDuplicates
+from magenta_lite.data.piece_records import decode_results, encode_results
 from magenta_lite.data.pieces import (
     SPLITS,
     Piece,
     Reject,
-    group_position,
+    group_number,
     split_of,
 )
 from magenta_lite.data.preparation_report import (
     PreparationReport,
     SplitReport,
 )
+from magenta_lite.data.record_file import RecordFile
 
 REJECTS_NAME = "rejects.csv"
 
-_NUM_FEW_GROUPS = 1000
-"""Up to here group names are remembered, to fill splits that stay empty."""
+_BY_GROUP = len(SPLITS)  # In place of the index of an official split.
 
 
 class Staging:
@@ -37,23 +44,40 @@ class Staging:
 
     Args:
       folder: where both files lie.
+      link_near_duplicates: whether versions of one piece share a split; else
+        pieces of one `group` do.
+      holds_digests: whether pieces come with the SHA-256 of their sequence in
+        its place, because the sequences lie elsewhere.
     """
 
-    def __init__(self, folder: pathlib.Path) -> None:
-        self._pieces_file = tempfile.TemporaryFile(dir=folder)
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        link_near_duplicates: bool = True,
+        holds_digests: bool = False,
+    ) -> None:
+        self._holds_digests = holds_digests
+        self._records = RecordFile(
+            tempfile.TemporaryFile(dir=folder, buffering=0)  # type: ignore[arg-type]
+        )
         self._rejects_file = (folder / REJECTS_NAME).open(
-            "w", newline="", encoding="utf-8"
+            "w", newline="", encoding="utf-8", errors="backslashreplace"
         )
         self._csv = csv.writer(self._rejects_file, lineterminator="\n")
         self._csv.writerow(["id", "reason", "message"])
-        self._groups_of_split: dict[str, set] = {
-            split: set() for split in SPLITS
-        }
-        self._moved: dict[str, str] = {}
-        self._official: set[str] = set()
+        self._links = link_near_duplicates
+        self._near_duplicates = NearDuplicates(folder)
+        self._histograms = CorpusHistograms()
+        self._official = array.array("B")
+        self._splits = np.zeros(0, np.uint8)
+        self._group_sizes = np.zeros(0, np.int64)
         self.first_reject: Reject | None = None
         self.rejects: collections.Counter = collections.Counter()
-        self.num_pieces = 0
+
+    @property
+    def num_pieces(self) -> int:
+        """How many pieces have been added."""
+        return self._records.num_records
 
     def add(self, result: Piece | Reject) -> None:
         """Writes one piece, or one row of the CSV."""
@@ -63,74 +87,56 @@ class Staging:
             self.rejects[result.reason] += 1
             self.first_reject = self.first_reject or result
             return
-        header = {
-            "id": result.id,
-            "group": result.group,
-            "metadata": result.metadata,
-            "num_notes": result.num_notes,
-            "seconds": result.seconds,
-            "split": result.split,
-            "size": len(result.sequence),
-        }
-        self._pieces_file.write(json.dumps(header).encode() + b"\n")
-        self._pieces_file.write(result.sequence)
-        self.num_pieces += 1
-        if result.split:
-            self._official.add(result.split)
-            return
-        groups = self._groups_of_split[split_of(result.group)]
-        if len(groups) <= _NUM_FEW_GROUPS:
-            groups.add(result.group)
+        self._official.append(
+            SPLITS.index(result.split) if result.split else _BY_GROUP
+        )
+        self._near_duplicates.add(
+            group_number(result.group), result.sketch if self._links else b""
+        )
+        self._histograms.add(result.histograms)
+        rest = dataclasses.replace(result, sketch=b"", histograms={})
+        self._records.append(encode_results([rest]))
+
+    def link(self, one: np.ndarray, other: np.ndarray) -> None:
+        """Says that pieces are versions of each other.
+
+        Args:
+          one: how many pieces were added before the first: int64 `[pairs]`.
+          other: the same of the second.
+        """
+        self._near_duplicates.link(one, other)
 
     def finish(self) -> None:
         """Closes the CSV and settles the splits."""
         self._rejects_file.close()
-        self._pieces_file.flush()
-        self._balance()
+        groups = self._near_duplicates.groups()
+        numbers, index, self._group_sizes = np.unique(
+            groups, return_inverse=True, return_counts=True
+        )
+        split_of_group = np.array([split_of(n) for n in numbers.tolist()], "u1")
+        official = np.frombuffer(self._official, np.uint8)
+        by_group = official == _BY_GROUP
+        _balance(
+            split_of_group,
+            np.unique(index[by_group]),
+            set(official[~by_group].tolist()),
+        )
+        self._splits = np.where(by_group, split_of_group[index], official)
 
-    def _balance(self) -> None:
-        """Moves one group into each split that chance left empty.
-
-        Happens with some tens of groups or less. Training goes first, then
-        validation, then test, as far as there are groups to share out: the
-        fullest split gives one, or else a split that is less important. Which
-        one moves depends on the corpus alone.
-        """
-        groups_of = self._groups_of_split
-        for place, split in enumerate(SPLITS):
-            if groups_of[split] or split in self._official:
-                continue
-            fullest = max(SPLITS, key=lambda name: len(groups_of[name]))
-            later = [name for name in SPLITS[place:] if groups_of[name]]
-            if len(groups_of[fullest]) > 1:
-                donor = fullest
-            elif later:
-                donor = later[-1]
-            else:
-                return
-            group = max(groups_of[donor], key=lambda g: (group_position(g), g))
-            groups_of[donor].remove(group)
-            groups_of[split].add(group)
-            self._moved[group] = split
-
-    def split_of(self, group: str) -> str:
-        """Where pieces without an official split go; valid after `finish`."""
-        return self._moved.get(group) or split_of(group)
+    @property
+    def splits(self) -> np.ndarray:
+        """The index of each piece's split, once finished: uint8 `[pieces]`."""
+        return self._splits
 
     def pieces(self, split: str) -> Iterator[Piece]:
         """The pieces of one split, in the order in which they were added."""
-        file = self._pieces_file
-        position = 0
-        while True:
-            file.seek(position)  # Somebody else may have read in between.
-            line = file.readline()
-            if not line:
-                return
-            header = json.loads(line)
-            size = header.pop("size")
-            position += len(line) + size
-            if (header["split"] or self.split_of(header["group"])) == split:
-                yield Piece(sequence=file.read(size), **header)
+        wanted = SPLITS.index(split)
+        for record in self._records.records(
+            lambda index: self._splits[index] == wanted
+        ):
+            (piece,) = decode_results(record)
+            assert isinstance(piece, Piece)
+            yield piece
 
     def report(self, **fields: Any) -> PreparationReport:
         """Counts over all pieces and rejects.
@@ -140,18 +146,55 @@ class Staging:
         """
         return PreparationReport(
             splits={
-                split: _split_report(self.pieces(split))
-                for split in SPLITS
-                if self._groups_of_split[split] or split in self._official
+                split: _split_report(self.pieces(split), self._holds_digests)
+                for number, split in enumerate(SPLITS)
+                if (self._splits == number).any()
             },
             rejects=dict(
                 sorted(self.rejects.items(), key=lambda item: (-item[1], item))
             ),
+            num_groups=len(self._group_sizes),
+            largest_group=int(self._group_sizes.max(initial=0)),
+            histograms=self._histograms.total(),
             **fields,
         )
 
 
-def _split_report(pieces: Iterator[Piece]) -> SplitReport:
+def _balance(
+    split_of_group: np.ndarray, movable: np.ndarray, official: set[int]
+) -> None:
+    """Moves one group into each split that chance left empty.
+
+    Happens with some tens of groups or less. Training goes first, then
+    validation, then test, as far as there are groups to share out: the fullest
+    split gives one, or else a split that is less important. Which one moves
+    depends on the corpus alone.
+
+    Args:
+      split_of_group: index of each group's split `[groups]`, by the groups'
+        numbers; changed in place.
+      movable: groups that hold pieces without an official split.
+      official: splits that the source itself fills.
+    """
+    groups_of = [
+        movable[split_of_group[movable] == split].tolist()
+        for split in range(len(SPLITS))
+    ]
+    for split, groups in enumerate(groups_of):
+        if groups or split in official:
+            continue
+        donor = max(groups_of, key=len)
+        if len(donor) < 2:
+            later = [others for others in groups_of[split:] if others]
+            if not later:
+                return
+            donor = later[-1]
+        group = donor.pop()  # Of the largest number.
+        groups.append(group)
+        split_of_group[group] = split
+
+
+def _split_report(pieces: Iterator[Piece], holds_digests: bool) -> SplitReport:
     digest = hashlib.sha256()
     num_sequences = num_notes = 0
     seconds = 0.0
@@ -160,5 +203,8 @@ def _split_report(pieces: Iterator[Piece]) -> SplitReport:
         num_notes += piece.num_notes
         seconds += piece.seconds
         digest.update(json.dumps([piece.id, piece.metadata]).encode())
-        digest.update(hashlib.sha256(piece.sequence).digest())
+        content = piece.sequence
+        digest.update(
+            content if holds_digests else hashlib.sha256(content).digest()
+        )
     return SplitReport(num_sequences, num_notes, seconds, digest.hexdigest())

@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import ctypes
 import dataclasses
 import itertools
 import multiprocessing
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing import connection
+from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
 _START_SECONDS = 300.0  # A busy machine may take long to start a process.
 _READY = "ready"
+_MAX_BUFFERED_BYTES = 2**26
+_PR_SET_PDEATHSIG = 1  # Of Linux: sys/prctl.h.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,8 +51,8 @@ def map_in_processes(
     """Applies a function to every item in parallel processes.
 
     Results come in the order of the items, whatever the number of workers. Only
-    a window of items is in work at any time, so memory does not grow with
-    their number.
+    a window of items is in work at any time, and none is begun while results
+    that are not due yet take 64 MiB, so memory does not grow with their number.
 
     Args:
       function: importable by name; its module should import quickly.
@@ -63,21 +68,29 @@ def map_in_processes(
     num_workers = num_workers or default_num_workers()
     source = _Source(items, chunk_size, window=4 * num_workers * chunk_size)
     pool = _Pool(function, source, timeout_seconds, memory_limit_bytes)
-    results: dict[int, Any] = {}
+    results: dict[int, bytes] = {}
+    num_buffered_bytes = 0
     num_yielded = 0
     try:
         while True:
             while pool.has_room(num_workers):
+                # What is in work comes first, so this cannot block for ever.
+                if pool.is_busy() and num_buffered_bytes > _MAX_BUFFERED_BYTES:
+                    break
                 chunk = source.take(num_yielded)
                 if not chunk:
                     break
                 pool.submit(chunk)
             if not pool.is_busy():
                 return
-            results.update(pool.collect())
+            for index, result in pool.collect():
+                results[index] = result
+                num_buffered_bytes += len(result)
             while num_yielded in results:
-                yield results.pop(num_yielded)
+                result = results.pop(num_yielded)
+                num_buffered_bytes -= len(result)
                 num_yielded += 1
+                yield ForkingPickler.loads(result)
     finally:
         pool.close()
 
@@ -174,8 +187,8 @@ class _Pool:
         with contextlib.suppress(OSError):  # `collect` finds it dead.
             worker.connection.send([item for _, item in chunk])
 
-    def collect(self) -> Iterator[tuple[int, Any]]:
-        """Waits for something to happen; yields (index, result) pairs."""
+    def collect(self) -> Iterator[tuple[int, bytes]]:
+        """Waits for something to happen; yields (index, pickled result)."""
         busy = [worker for worker in self._workers if worker.tasks]
         patience = min(w.deadline for w in busy) - time.monotonic()
         ready = connection.wait(
@@ -199,9 +212,9 @@ class _Pool:
             worker.kill()
         self._workers = []
 
-    def _receive(self, worker: _Worker) -> Iterator[tuple[int, Any]]:
+    def _receive(self, worker: _Worker) -> Iterator[tuple[int, bytes]]:
         try:
-            result = worker.connection.recv()
+            result = worker.connection.recv_bytes()
         except (EOFError, OSError):
             if not worker.is_ready:
                 raise RuntimeError("a reader process did not start") from None
@@ -214,13 +227,13 @@ class _Pool:
 
     def _lose(
         self, worker: _Worker, reason: str, message: str
-    ) -> tuple[int, Failure]:
+    ) -> tuple[int, bytes]:
         """Blames the worker's first task; the others are tried again."""
         index, _ = worker.tasks.popleft()
         self._source.retries.extend(worker.tasks)
         self._workers.remove(worker)
         worker.kill()
-        return index, Failure(reason, message)
+        return index, bytes(ForkingPickler.dumps(Failure(reason, message)))
 
 
 def _serve(
@@ -230,6 +243,7 @@ def _serve(
 ) -> None:
     """The life of a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent handles Ctrl-C.
+    _die_with_parent()
     _silence()
     _limit_memory(memory_limit)
     with contextlib.suppress(EOFError, OSError):  # The parent has gone.
@@ -246,6 +260,13 @@ def _guarded(function: Callable[[Any], Any], item: Any) -> Any:
         return Failure("out_of_memory", "needs too much memory to read")
     except Exception as error:  # noqa: BLE001 (one bad file, one reject)
         return Failure("reader_error", f"{type(error).__name__}: {error}")
+
+
+def _die_with_parent() -> None:
+    """Ends this process when its parent is killed, even within a task."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _silence() -> None:

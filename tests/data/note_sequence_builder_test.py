@@ -4,7 +4,7 @@ import pathlib
 
 import pytest
 import tensorflow_datasets as tfds
-from pool_tasks import Word, read_word
+from pool_tasks import Word, read_word, word_sequence
 
 from magenta_lite.data.note_sequence_builder import (
     EmptyCorpusError,
@@ -68,7 +68,8 @@ def test_examples_of_all_splits_are_the_pieces(built):
     )
     for example in examples:
         word = example["id"]
-        assert example["sequence"] == word * 2
+        sequence = word_sequence(word.decode())
+        assert example["sequence"] == sequence.SerializeToString()
         assert example["metadata"] == {"upper": word.upper()}
 
 
@@ -112,6 +113,7 @@ def test_nothing_else_is_left_in_the_folder(built):
     names = {path.name for path in pathlib.Path(builder.data_dir).iterdir()}
     assert names == {
         "LICENSE",
+        "corpus.png",
         "dataset_info.json",
         "features.json",
         "preparation.json",

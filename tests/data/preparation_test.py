@@ -3,7 +3,7 @@ import os
 import pytest
 from corpora import fake_music21, melody, midi_bytes, write_midi_folder
 
-from magenta_lite.data import preparation
+from magenta_lite.data import preparation, sources
 from magenta_lite.data.sources import PreparedDataset
 from magenta_lite.errors import UserError
 
@@ -168,7 +168,24 @@ def test_builders_are_listed_without_importing_them():
     )
 
 
-def test_a_full_disk_is_one_line_and_leaves_nothing(
+def stop_at(call, kind=KeyboardInterrupt):
+    """A progress function that raises when it is called that often."""
+    calls = []
+
+    def progress(*what):
+        calls.append(what)
+        if len(calls) == call:
+            raise kind
+
+    progress.calls = calls
+    return progress
+
+
+def all_bytes(directory):
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
+
+
+def test_a_full_disk_is_one_line_and_loses_nothing_that_was_read(
     music, tmp_path, monkeypatch
 ):
     import tensorflow as tf
@@ -179,8 +196,72 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(
             None, None, "x.tfrecord; No space left on device"
         )
 
-    monkeypatch.setattr(writer.Writer, "finalize", fail)
-    with pytest.raises(UserError, match="No space left on device") as caught:
-        preparation.prepare_folder(music, "mine", tmp_path / "data")
+    data_dir = tmp_path / "data"
+    with monkeypatch.context() as patch:
+        patch.setattr(writer.Writer, "finalize", fail)
+        with pytest.raises(UserError, match="No space left") as caught:
+            preparation.prepare_folder(music, "mine", data_dir)
     assert "\n" not in str(caught.value)
-    assert not (tmp_path / "data").exists()
+    assert os.listdir(data_dir) == [".preparing_mine"]
+    assert sources.prepared_names(data_dir) == []
+    progress = stop_at(None)
+    preparation.prepare_folder(music, "mine", data_dir, progress=progress)
+    assert not [call for call in progress.calls if "reading" in call[0]]
+    assert os.listdir(data_dir) == ["note_sequence_folder"]
+
+
+@pytest.mark.parametrize("first", [1, 7])
+def test_stopped_again_and_again_it_yields_the_same_bytes(
+    music, tmp_path, first
+):
+    whole = preparation.prepare_folder(music, "mine", tmp_path / "whole")
+    data_dir = tmp_path / "stopped"
+    firsts_read = []
+    for call in (first, 2, 9):  # While reading, twice; while writing.
+        progress = stop_at(call)
+        with pytest.raises(KeyboardInterrupt, match="goes on where it stopped"):
+            preparation.prepare_folder(
+                music, "mine", data_dir, num_workers=1, progress=progress
+            )
+        firsts_read += [c[1] for c in progress.calls if "reading" in c[0]][:1]
+        assert sources.prepared_names(data_dir) == []
+    assert firsts_read == [1, first + 1, first + 3][: len(firsts_read)]
+    done = preparation.prepare_folder(music, "mine", data_dir, num_workers=3)
+    assert all_bytes(done.directory) == all_bytes(whole.directory)
+    assert os.listdir(data_dir) == ["note_sequence_folder"]
+
+
+def test_what_was_read_of_other_files_is_not_used(music, tmp_path):
+    folder = write_midi_folder(tmp_path / "music", 6)
+    data_dir = tmp_path / "data"
+    with pytest.raises(KeyboardInterrupt):
+        preparation.prepare_folder(
+            folder, "mine", data_dir, progress=stop_at(6)
+        )
+    (folder / "tune_000.mid").write_bytes(midi_bytes(melody(99)))
+    done = preparation.prepare_folder(folder, "mine", data_dir)
+    whole = preparation.prepare_folder(folder, "mine", tmp_path / "whole")
+    assert all_bytes(done.directory) == all_bytes(whole.directory)
+
+
+def test_two_at_once_do_not_disturb_each_other(music, tmp_path):
+    refused = []
+
+    def second(*what):
+        if not refused:
+            with pytest.raises(UserError, match="another process") as caught:
+                preparation.prepare_folder(music, "mine", tmp_path)
+            refused.append(str(caught.value))
+
+    done = preparation.prepare_folder(music, "mine", tmp_path, progress=second)
+    assert len(refused) == 1 and "\n" not in refused[0]
+    assert sum(map(len, ids(done, tmp_path).values())) == 10
+
+
+def test_large_splits_are_shuffled_on_disk_with_the_same_result(
+    music, tmp_path, monkeypatch
+):
+    usual = preparation.prepare_folder(music, "mine", tmp_path / "usual")
+    monkeypatch.setattr(preparation, "_MAX_SHUFFLE_BYTES", 100)
+    on_disk = preparation.prepare_folder(music, "mine", tmp_path / "on_disk")
+    assert all_bytes(usual.directory) == all_bytes(on_disk.directory)

@@ -1,10 +1,10 @@
 import collections
-import itertools
 
 import pytest
 import tensorflow_datasets as tfds
 from corpora import DUMMY_TUNES
 
+from magenta_lite.data.pieces import Piece
 from magenta_lite.datasets.folk_tunes import tunes
 from magenta_lite.datasets.folk_tunes.folk_tunes_dataset_builder import Builder
 from magenta_lite.notes.proto import NoteSequence
@@ -81,15 +81,16 @@ def test_numbers_used_twice_in_a_file_still_make_different_ids():
 
 
 def tune_piece(tune_id, pitches, title):
-    contour = bytes(b - a + 128 for a, b in itertools.pairwise(pitches))
-    return tunes.TunePiece(
+    sequence = NoteSequence()
+    for place, pitch in enumerate(pitches):
+        sequence.notes.add(pitch=pitch, start_time=place, end_time=place + 1)
+    return Piece(
         id=tune_id,
-        sequence=b"",
-        group=contour.hex(),
+        sequence=sequence.SerializeToString(),
+        group=str(pitches),
         metadata={"title": title, "collection": tune_id.split("/")[0]},
         num_notes=len(pitches),
         seconds=1.0,
-        contour=contour,
     )
 
 

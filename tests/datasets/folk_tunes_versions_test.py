@@ -3,7 +3,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from magenta_lite.data.near_duplicates import contour, group_versions
+from magenta_lite.datasets.folk_tunes.versions import contour, group_versions
 from magenta_lite.notes.proto import NoteSequence
 
 
