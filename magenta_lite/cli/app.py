@@ -25,7 +25,7 @@ def run(main: Callable[[list[str]], int | None]) -> None:
       main: the command; its module defines the flags and its docstring is the
         text of `--help`.
     """
-    _show_flags_in_help(main.__module__)
+    _show_in_help(main.__module__)
     _quiet_libraries()
     app.run(lambda argv: _guarded(main, argv))
 
@@ -66,12 +66,14 @@ def _os_error_line(error: OSError) -> str:
     return f"{error.strerror or error}{where}{advice}"
 
 
-def _show_flags_in_help(module_name: str) -> None:
-    """Lists the flags of the command's module in `--help`."""
-    module = sys.modules[module_name]
-    sys.modules["__main__"].__doc__ = module.__doc__
-    for flag in flags.FLAGS.flags_by_module_dict().get(module_name, []):
-        flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
+def _show_in_help(module_name: str) -> None:
+    """Lists the command's flags in `--help`, wherever they are defined."""
+    sys.modules["__main__"].__doc__ = sys.modules[module_name].__doc__
+    ours = module_name.rpartition(".")[0]
+    for module, defined in flags.FLAGS.flags_by_module_dict().items():
+        if module.startswith(f"{ours}."):
+            for flag in defined:
+                flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
 
 
 def _quiet_libraries() -> None:
