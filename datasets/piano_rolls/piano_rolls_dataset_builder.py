@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import tensorflow_datasets as tfds
 
+from magenta_lite.data import archives
 from magenta_lite.data.note_sequence_builder import NoteSequenceBuilder
 from magenta_lite.data.pieces import Piece, Reject
 from magenta_lite.datasets.piano_rolls import rolls
@@ -31,9 +32,8 @@ class Builder(NoteSequenceBuilder):
     METADATA_KEYS = ("collection",)
     UNIT = "piano rolls"
     CHUNK_SIZE = 16
-    MANUAL_DOWNLOAD_INSTRUCTIONS = (
-        "Put the .mat files that README.md names into one folder."
-    )
+    # The source's own split stands, and pieces of it are much alike.
+    LINK_NEAR_DUPLICATES = False
     BUILDER_CONFIGS = [
         PianoRollsConfig(
             name="jsb_chorales",
@@ -58,12 +58,9 @@ class Builder(NoteSequenceBuilder):
     ]
     DEFAULT_BUILDER_CONFIG_NAME = "jsb_chorales"
 
-    manual_dir: pathlib.Path | None = None
-    """Where the .mat files lie."""
-
     def items(self) -> list[rolls.Roll]:
         """Every piece of the collection."""
-        return rolls.find_rolls(self.manual_dir, self.builder_config.collection)
+        return rolls.find_rolls(self._folder(), self.builder_config.collection)
 
     def read_item(self) -> Callable[[rolls.Roll], list[Piece | Reject]]:
         """Turns one piano roll into notes."""
@@ -71,5 +68,10 @@ class Builder(NoteSequenceBuilder):
 
     def source(self) -> tuple[str, str]:
         """The file; its state is not followed."""
-        name = rolls.FILES[self.builder_config.collection]
-        return str(self.manual_dir / name), ""
+        return str(self._folder() / self._file_name()), ""
+
+    def _folder(self) -> pathlib.Path:
+        return self.corpus_dir(archives.NoArchive(self._file_name()))
+
+    def _file_name(self) -> str:
+        return rolls.FILES[self.builder_config.collection]

@@ -32,7 +32,7 @@ _TICKS_PER_QUARTER = 220
 
 
 class RollsError(UserError):
-    """A file of piano rolls is missing or is something else."""
+    """What should be a file of piano rolls is something else."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,12 +42,19 @@ class Roll:
     Attributes:
       id: "jsb_chorales/train/000".
       split: train, validation or test, as the file says.
-      frames: uint8 `[time, 88]` of 0 and 1; column 0 is the lowest key.
+      packed: eleven bytes of bits a frame; the first bit is the lowest key.
     """
 
     id: str
     split: str
-    frames: np.ndarray
+    packed: bytes
+
+    @property
+    def frames(self) -> np.ndarray:
+        """uint8 `[time, 88]` of 0 and 1."""
+        packed = np.frombuffer(self.packed, np.uint8)
+        rows = packed.reshape([-1, _NUM_KEYS // 8])
+        return np.unpackbits(rows, axis=1)
 
 
 def find_rolls(folder: pathlib.Path, collection: str) -> list[Roll]:
@@ -58,24 +65,19 @@ def find_rolls(folder: pathlib.Path, collection: str) -> list[Roll]:
       collection: a key of `FILES`.
 
     Raises:
-      RollsError: if the file is not there or holds no piano rolls.
+      RollsError: if the file holds no piano rolls.
     """
     from scipy import io
 
     path = folder / FILES[collection]
-    if not path.is_file():
-        raise RollsError(
-            f"{path} does not exist; see the README of piano_rolls for where "
-            "to get it, and pass its folder as --manual_dir."
-        )
     try:
         contents = io.loadmat(path, variable_names=list(_SPLITS))
     except Exception as error:  # A broken file gives scipy errors of any kind.
         raise RollsError(f"{path} is no .mat file: {error}.") from error
     return [
-        Roll(f"{collection}/{split}/{number:03d}", split, frames)
+        Roll(f"{collection}/{split}/{number:03d}", split, packed)
         for name, split in _SPLITS.items()
-        for number, frames in enumerate(_pieces(contents, name, path))
+        for number, packed in enumerate(_pieces(contents, name, path))
     ]
 
 
@@ -112,8 +114,8 @@ def read_roll(roll: Roll) -> list[Piece | Reject]:
     ]
 
 
-def _pieces(contents: dict, name: str, path: pathlib.Path) -> list[np.ndarray]:
-    """The rolls of one split: a cell array `[1, pieces]`, checked."""
+def _pieces(contents: dict, name: str, path: pathlib.Path) -> list[bytes]:
+    """The packed rolls of one split: a cell array `[1, pieces]`, checked."""
     cells = contents.get(name)
     if not isinstance(cells, np.ndarray) or cells.dtype != object:
         raise RollsError(f"{path} holds no piano rolls called {name}.")
@@ -130,4 +132,6 @@ def _pieces(contents: dict, name: str, path: pathlib.Path) -> list[np.ndarray]:
             raise RollsError(
                 f"{path}: {name} {number} is no piano roll of {_NUM_KEYS} keys."
             )
-    return [frames.astype(np.uint8) for frames in pieces]
+    return [
+        np.packbits(frames.astype(bool), axis=1).tobytes() for frames in pieces
+    ]

@@ -14,6 +14,7 @@ from magenta_lite.datasets.piano_rolls import rolls
 from magenta_lite.datasets.piano_rolls.piano_rolls_dataset_builder import (
     Builder,
 )
+from magenta_lite.errors import UserError
 from magenta_lite.notes.proto import NoteSequence
 from magenta_lite.paths import datasets_dir
 
@@ -61,9 +62,10 @@ def test_notes_by_hand():
     frames = np.zeros([5, 88], np.uint8)
     frames[1:3, 39] = 1
     frames[2, 0] = 1
-    (piece,) = rolls.read_roll(
-        rolls.Roll("nottingham/test/007", "test", frames)
-    )
+    packed = np.packbits(frames, axis=1).tobytes()
+    roll = rolls.Roll("nottingham/test/007", "test", packed)
+    np.testing.assert_array_equal(roll.frames, frames)
+    (piece,) = rolls.read_roll(roll)
     sequence = NoteSequence.FromString(piece.sequence)
     assert [(n.pitch, n.start_time, n.end_time) for n in sequence.notes] == [
         (60, 0.25, 0.75),
@@ -74,8 +76,11 @@ def test_notes_by_hand():
 
 
 def test_missing_file_is_one_line(tmp_path):
-    with pytest.raises(rolls.RollsError, match=r"MuseData.mat does not exist"):
-        rolls.find_rolls(tmp_path, "muse_data")
+    builder = Builder(data_dir=tmp_path, config="muse_data")
+    builder.manual_dir = _DUMMY
+    with pytest.raises(UserError, match=r"no MuseData.mat") as error:
+        builder.items()
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(
