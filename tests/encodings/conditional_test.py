@@ -15,8 +15,8 @@ from magenta_lite.encodings.controls import spread
 from magenta_lite.encodings.lookback import LookbackEncoding
 from magenta_lite.encodings.one_hot import OneHotEncoding
 from magenta_lite.errors import UserError
-from tests.encoding_checks import check_encoding, check_loop
-from tests.toy_vectors import CountControl, FieldControl, PairEncoding
+from encoding_checks import check_encoding, check_loop
+from toy_vectors import CountControl, FieldControl, PairEncoding
 
 CLASSES = (CountControl, FieldControl)
 
