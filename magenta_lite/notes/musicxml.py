@@ -1,21 +1,21 @@
 """MusicXML files, plain (.xml, .musicxml) or packed (.mxl), to NoteSequence.
 
-note_seq reads the score, chord symbols as text annotations included; this
-module guards it: sizes are bounded, a broken .mxl container falls back to the
-score inside, and every failure is one typed error.
+This module unpacks and guards: sizes are bounded, a broken .mxl container falls
+back to the score inside, and every failure is one typed error. What a score
+means is in `musicxml_score`.
 """
 
 from __future__ import annotations
 
 import io
 import os
-import pathlib
-import tempfile
 import zipfile
 import zlib
+from xml.etree import ElementTree
 
 from magenta_lite.notes.errors import NotesError
 from magenta_lite.notes.midi import MAX_FILE_BYTES, read_bytes
+from magenta_lite.notes.musicxml_score import parse_score
 from magenta_lite.notes.proto import NoteSequence
 
 MAX_SCORE_BYTES = 64 * 2**20
@@ -31,7 +31,7 @@ def read_musicxml(path: str | os.PathLike) -> NoteSequence:
       path: the file.
 
     Returns:
-      The score as note_seq reads it, with chord symbols as text annotations.
+      The score, with chord symbols as text annotations; see `musicxml_score`.
 
     Raises:
       NotesError: if the file is missing, too large or not MusicXML.
@@ -40,20 +40,13 @@ def read_musicxml(path: str | os.PathLike) -> NoteSequence:
     if data[:4] == b"PK\x03\x04":
         data = _unpack(data, path)
     _check_plain(data, path)
-    # Imported here: it takes seconds, and few files are MusicXML.
-    from note_seq import musicxml_reader
-
-    with tempfile.TemporaryDirectory() as folder:
-        score = pathlib.Path(folder) / "score.xml"
-        score.write_bytes(data)
-        try:
-            return musicxml_reader.musicxml_file_to_sequence_proto(str(score))
-        except Exception as error:  # It raises whatever its parsing meets.
-            raise NotesError(
-                "broken_musicxml",
-                f"{path}: is not sound MusicXML: "
-                f"{type(error).__name__}: {error}.",
-            ) from error
+    try:
+        return parse_score(data)
+    # Of broken numbers, elements and trees; an OverflowError of huge ones.
+    except (ValueError, ArithmeticError, ElementTree.ParseError) as error:
+        raise NotesError(
+            "broken_musicxml", f"{path}: is not sound MusicXML: {error}."
+        ) from error
 
 
 def _check_plain(data: bytes, path: str | os.PathLike) -> None:
@@ -108,8 +101,6 @@ def _unpack(data: bytes, path: str | os.PathLike) -> bytes:
 
 def _named_score(archive: zipfile.ZipFile) -> str | None:
     """The score that the container file names; None if it is broken."""
-    import xml.etree.ElementTree as ElementTree
-
     try:
         with archive.open("META-INF/container.xml") as container:
             root = ElementTree.fromstring(container.read(2**16))
