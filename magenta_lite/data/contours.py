@@ -6,7 +6,7 @@ a number of 64 bits, a hash of
 
 * in a melody: eight intervals. The melody of a track is its highest line: the
   notes that sound below no other one. Rhythm does not count;
-* in a track of chords: 24 chords by the intervals inside and between them. Two
+* in a track of chords: 24 of them, by the intervals inside and between. Two
   songs may have a dozen chords in common without being versions of each other;
 * in a track of drums: 16 steps on which something is hit, what kinds of drums,
   and how many sixteenths follow. Quarter notes are those of the tempo map, so
@@ -123,13 +123,13 @@ def _hidden(
 
 
 def _chords(start: np.ndarray, pitch: np.ndarray) -> np.ndarray:
-    """A number for each chord: its shape, and how far its top note moved."""
+    """A number for each chord but the last: its shape, and how its top moves."""
     first = _firsts(start)
     highest = np.maximum.reduceat(pitch, first)
     below = np.repeat(highest, np.diff(first, append=len(pitch))) - pitch
     shape = np.bitwise_or.reduceat(1 << np.minimum(below, 31), first)
-    moved = np.diff(highest, prepend=highest[:1]) + 128
-    return shape + (moved << 32) + _CHORD_MARK
+    moved = np.diff(highest) + 128
+    return shape[:-1] + (moved << 32) + _CHORD_MARK
 
 
 def _drum_phrases(steps: np.ndarray, pitch: np.ndarray) -> np.ndarray:
@@ -138,11 +138,9 @@ def _drum_phrases(steps: np.ndarray, pitch: np.ndarray) -> np.ndarray:
     if not len(onsets):
         return np.zeros(0, np.uint64)
     kinds = np.bitwise_or.reduceat(1 << hits % 16, first)
-    # Nothing follows the last step; a loop played twice goes on there.
-    gaps = np.minimum(np.diff(onsets, append=onsets[-1]), _MAX_GAP_STEPS)
-    return _hash_runs(
-        kinds * (_MAX_GAP_STEPS + 1) + gaps + _DRUM_MARK, DRUM_STEPS
-    )
+    gaps = np.minimum(np.diff(onsets), _MAX_GAP_STEPS)
+    numbers = kinds[:-1] * (_MAX_GAP_STEPS + 1) + gaps + _DRUM_MARK
+    return _hash_runs(numbers, DRUM_STEPS)
 
 
 def _quarters(
