@@ -93,9 +93,14 @@ setup(
         "tensorflow-datasets>=4.9.9",
     ],
     extras_require={
+        # The first that was tried beside the others on Python 3.11 to 3.13.
+        "beam": ["apache-beam>=2.77"],
         # The built-in corpus lies inside this package.
         "corpus": ["music21>=9.3"],
         "dev": [
+            # On one Python only: it holds protobuf below 7, with which the
+            # tests on the others are to run.
+            'apache-beam>=2.77; python_version < "3.12"',
             "build>=1.2",
             "dill>=0.3.9",  # tensorflow_datasets' test case imports it
             "hypothesis>=6.100",
