@@ -84,6 +84,8 @@ setup(
         "protobuf>=6.31.1",
         "rich>=13.7",
         "safetensors>=0.5",
+        # datasets/piano_rolls reads .mat files; note_seq needs it anyway.
+        "scipy>=1.13",
         "soundfile>=0.12.1",
         "symusic>=0.5.8",
         # tf.summary writes text and pictures through it alone.
