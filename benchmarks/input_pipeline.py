@@ -1,8 +1,10 @@
-"""How fast batches are made, and how much of them is padding.
+"""How fast batches are made, how much is padding, how long training waits.
 
 Compares `train_batches` with what a plain `tf.data` pipeline does on the same
 melodies (shuffle, pad to the longest row of the batch). A model that computes
-on padding wastes that share of its time.
+on padding wastes that share of its time. Then a recipe is trained for some
+steps, with augmentation, as bin/train.py does it; what the loop spends in
+asking for the next batch is what it waits.
 
   python benchmarks/input_pipeline.py
   python benchmarks/input_pipeline.py --dataset folk_tunes
@@ -12,7 +14,9 @@ import json
 import pathlib
 import tempfile
 import time
+from collections.abc import Iterator
 from typing import Any
+from unittest import mock
 
 import tensorflow as tf
 from absl import app, flags
@@ -34,9 +38,78 @@ _NUM_MELODIES = flags.DEFINE_integer(
 )
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 128, "Rows of a batch.")
 _SECONDS = flags.DEFINE_float("seconds", 5.0, "How long each case is timed.")
+_RECIPE = flags.DEFINE_string(
+    "recipe",
+    "recipes/melody_rnn/basic_rnn.gin",
+    "What is trained; nothing if empty.",
+)
+_NUM_STEPS = flags.DEFINE_integer(
+    "num_steps", 40, "Training steps that are timed.", lower_bound=1
+)
 _OUTPUT_JSON = flags.DEFINE_string("output_json", None, "Where to write.")
 
 _TARGET_PADDING = 0.1
+_TARGET_WAITING = 0.05
+_AUGMENTATIONS = "(@RandomTranspose(), @RandomCrop(), @RandomDelay())"
+_STEPS_BEFORE = 5  # while tracing and filling buffers
+
+
+class _Timed:
+    """Batches that note how long their user waits for each."""
+
+    def __init__(self, batches: tf.data.Dataset) -> None:
+        self._batches = batches
+        self.element_spec = batches.element_spec
+        self.waiting_seconds = 0.0
+        self.total_seconds = 0.0
+
+    def __iter__(self) -> Iterator[dict[str, tf.Tensor]]:
+        iterator = iter(self._batches)
+        number = 0
+        while True:
+            asked = time.perf_counter()
+            element = next(iterator)
+            got = time.perf_counter()
+            if number == _STEPS_BEFORE:
+                begun = asked
+            if number >= _STEPS_BEFORE:
+                self.waiting_seconds += got - asked
+                self.total_seconds = got - begun
+            number += 1
+            yield element
+
+
+def _measure_waiting() -> dict[str, float]:
+    """Trains a recipe in the real loop; the share of time without a batch."""
+    from magenta_lite.cli import config, train
+
+    make_batches, made = pipeline.train_batches, []
+
+    def timed_batches(*args: Any, **kwargs: Any) -> _Timed:
+        made.append(_Timed(make_batches(*args, **kwargs)))
+        return made[-1]
+
+    params = [
+        f"NUM_STEPS = {_NUM_STEPS.value + _STEPS_BEFORE}",
+        f"train.augmentations = {_AUGMENTATIONS}",
+        f"train.dataset = {_DATASET.value or 'synthetic'!r}",
+    ]
+    overlay = "import magenta_lite.data.augmentation\n"
+    overlay += "import magenta_lite.data.time_augmentation\n"
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        (folder / "augmentation.gin").write_text(overlay)
+        files = [_RECIPE.value, str(folder / "augmentation.gin")]
+        config.parse(files, params, entry="train")
+        data_dir = _DATA_DIR.value or (None if _DATASET.value else name)
+        with mock.patch.object(pipeline, "train_batches", timed_batches):
+            config.call(train.train, run_dir=folder / "run", data_dir=data_dir)
+    (timed,) = made
+    return {
+        "steps": _NUM_STEPS.value,
+        "seconds": timed.total_seconds,
+        "waiting_share": timed.waiting_seconds / timed.total_seconds,
+    }
 
 
 def _measure(dataset: tf.data.Dataset) -> dict[str, float]:
@@ -93,7 +166,7 @@ def main(argv: list[str]) -> None:
             "eval_batches": pipeline.eval_batches(cache, codec, size).repeat(),
         }
         results = {name: _measure(case) for name, case in cases.items()}
-    report = {
+    report: dict[str, Any] = {
         "dataset": _DATASET.value or "random melodies",
         "num_examples": cache.num_examples,
         "mean_events": cache.total_events / cache.num_examples,
@@ -103,6 +176,13 @@ def main(argv: list[str]) -> None:
         "results": results,
     }
     _print_table(report)
+    if _RECIPE.value:
+        waiting = report["training"] = _measure_waiting()
+        print(
+            f"{_RECIPE.value} with augmentation, {waiting['steps']} steps in "
+            f"{waiting['seconds']:.1f} s: waits {waiting['waiting_share']:.2%} "
+            f"of its time for batches (target < {_TARGET_WAITING:.0%})"
+        )
     if _OUTPUT_JSON.value:
         path = pathlib.Path(_OUTPUT_JSON.value)
         path.write_text(json.dumps(report, indent=2) + "\n")
