@@ -113,7 +113,8 @@ def evaluate(
       split: one of the dataset's splits.
       data_dir: where datasets lie; None is the default place.
       batch_size: rows of a batch.
-      with_baselines: whether to measure n-grams of the training split, too.
+      with_baselines: whether to measure what counting in the training split
+        predicts, too.
 
     Returns:
       JSON values: dataset, split, `num_examples`, `num_events`, `rejects`,
@@ -154,13 +155,23 @@ def evaluate(
     # N-grams count plain events; a codec of vectors has none.
     if with_baselines and "train" in dataset.splits and not codec.event_shape:
         scores = baselines.score_baselines(
-            cache_of("train"), cache, codec.num_events
+            cache_of("train"),
+            cache,
+            codec.num_events,
+            events_per_bar=_events_per_bar(codec),
         )
         result["baselines"] = {
             name: {"loss": score.nats_per_event, "perplexity": score.perplexity}
             for name, score in scores.items()
         }
     return result
+
+
+def _events_per_bar(codec: Codec) -> int | None:
+    """In 4/4, where every event lasts one step; else None."""
+    if (codec.steps_table() != 1).any():
+        return None
+    return round(4 * codec.steps_per_second(qpm=60))
 
 
 def format_result(result: dict[str, Any]) -> str:

@@ -54,3 +54,32 @@ def test_vectors_are_refused(tmp_path):
     cache = _cache(tmp_path, [[0, 1]], PairCodec(pitches=2))
     with pytest.raises(ValueError, match="plain integers"):
         score_baselines(cache, cache, 3)
+
+
+def test_repeating_a_bar_by_hand(tmp_path):
+    # Bars of two events. To be predicted in training, after the first event:
+    # 2 (nothing to copy), 1 and 2 (copies), 1 (a copy), 1 (no copy).
+    train = _cache(tmp_path, [[0, 1, 0, 1, 0, 0]])
+    # To be predicted: 1 (nothing to copy), 1 (no copy), 1 (a copy).
+    evaluation = _cache(tmp_path, [[1, 0, 0, 0]])
+    score = score_baselines(train, evaluation, 3, events_per_bar=2)
+    one, two = 4 / 8, 3 / 8  # smoothed unigrams
+    share = 0.5
+    for _ in range(1000):
+        of_one = share / (share + (1 - share) * one)
+        of_two = share / (share + (1 - share) * two)
+        share = (2 * of_one + 1 * of_two) / 4
+    logs = [
+        math.log(one),
+        math.log((1 - share) * one),
+        math.log(share + (1 - share) * one),
+    ]
+    assert score["repeat_bar"].nats_per_event == pytest.approx(-sum(logs) / 3)
+    assert score["repeat_bar"].num_events == 3
+
+
+def test_repeating_beats_counting_where_bars_repeat(tmp_path):
+    train = _cache(tmp_path, [[0, 1, 1, 0] * 9, [1, 1, 0, 1] * 9])
+    scores = score_baselines(train, train, 3, events_per_bar=4)
+    assert scores["repeat_bar"].nats_per_event < 0.2
+    assert scores["bigram"].nats_per_event > 0.4
