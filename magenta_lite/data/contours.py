@@ -123,7 +123,7 @@ def _hidden(
 
 
 def _chords(start: np.ndarray, pitch: np.ndarray) -> np.ndarray:
-    """A number for each chord but the last: its shape, and how its top moves."""
+    """A number for each chord but the last: its shape, and the top's move."""
     first = _firsts(start)
     highest = np.maximum.reduceat(pitch, first)
     below = np.repeat(highest, np.diff(first, append=len(pitch))) - pitch

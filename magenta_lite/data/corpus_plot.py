@@ -17,7 +17,7 @@ FILE_NAME = "corpus.png"
 
 _INK, _FAINT, _GRID = "#30363f", "#7a8594", "#e3e7ec"
 _PITCHED, _DRUMS, _PIECES = "#2f6fde", "#e07a1f", "#2a9d62"
-_MAX_METERS = 8
+_MAX_NAMES = 8
 _INCHES = (13.0, 7.2)
 _DPI = 110
 
@@ -61,7 +61,7 @@ def draw_corpus(report: PreparationReport, path: str | os.PathLike) -> None:
         axes[2], histograms[stats.NOTE_SECONDS], "Length of notes", _PITCHED
     )
     _draw_tempo(axes[3], histograms[stats.TEMPO_QPM])
-    _draw_meter(axes[4], histograms[stats.METER])
+    _draw_named(axes[4], "Meter", "pieces", histograms[stats.METER], _PIECES)
     _draw_seconds(
         axes[5], histograms[stats.PIECE_SECONDS], "Length of pieces", _PIECES
     )
@@ -86,11 +86,15 @@ def _headline(report: PreparationReport) -> str:
 def _draw_pitch(axes: Axes, histograms: stats.Histograms) -> None:
     pitched = _numeric(histograms[stats.PITCH])
     drums = _numeric(histograms[stats.DRUM_PITCH])
+    if not pitched and drums:
+        named = {names.drum_name(pitch): n for pitch, n in drums.items()}
+        _draw_named(axes, "Drums", "notes", named, _DRUMS)
+        return
     _style(axes, "Pitch", "notes")
     axes.bar([*pitched], [*pitched.values()], 1.0, color=_PITCHED)
     bottoms = [pitched.get(pitch, 0) for pitch in drums]
     axes.bar([*drums], [*drums.values()], 1.0, bottoms, color=_DRUMS)
-    if drums and pitched:
+    if drums:
         axes.legend(
             axes.containers,
             ["pitched", "drums"],
@@ -98,21 +102,11 @@ def _draw_pitch(axes: Axes, histograms: stats.Histograms) -> None:
             labelcolor=_INK,
             fontsize=9,
         )
-    used = pitched.keys() | drums.keys() or {60}
-    axes.set_xlim(min(*used, 48) - 1, max(*used, 72) + 1)
-    if pitched:
-        octaves = [c for c in range(0, 128, 12) if c <= max(*used, 72)]
-        octaves = [c for c in octaves if c >= min(*used, 48)]
-        axes.set_xticks(octaves, [names.pitch_name(c) for c in octaves])
-    else:
-        shown = sorted(drums, key=lambda pitch: -drums[pitch])[:8]
-        axes.set_xticks(
-            shown,
-            [names.drum_name(pitch) for pitch in shown],
-            rotation=60,
-            ha="right",
-            rotation_mode="anchor",
-        )
+    low = min([*pitched, *drums, 48])
+    high = max([*pitched, *drums, 72])
+    axes.set_xlim(low - 1, high + 1)
+    octaves = [pitch for pitch in range(0, 128, 12) if low <= pitch <= high]
+    axes.set_xticks(octaves, [names.pitch_name(pitch) for pitch in octaves])
 
 
 def _draw_velocity(axes: Axes, counts: dict[str, int]) -> None:
@@ -163,15 +157,18 @@ def _draw_tempo(axes: Axes, counts: dict[str, int]) -> None:
         _note(axes, f"{unstated:,} say none")
 
 
-def _draw_meter(axes: Axes, counts: dict[str, int]) -> None:
+def _draw_named(
+    axes: Axes, title: str, counted: str, counts: dict[str, int], colour: str
+) -> None:
+    """A bar for each of the most frequent, and one for all others."""
+    _style(axes, title, counted, count_along="x")
     shown = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    rest = sum(count for _, count in shown[_MAX_METERS:])
-    shown = shown[:_MAX_METERS] + ([("others", rest)] if rest else [])
-    _style(axes, "Meter", "pieces", count_along="x")
+    rest = sum(count for _, count in shown[_MAX_NAMES:])
+    shown = shown[:_MAX_NAMES] + ([("others", rest)] if rest else [])
     axes.barh(
-        [name for name, _ in shown], [n for _, n in shown], 0.7, color=_PIECES
+        [name for name, _ in shown], [n for _, n in shown], 0.7, color=colour
     )
-    axes.invert_yaxis()
+    axes.set_ylim(max(len(shown), _MAX_NAMES) - 0.5, -0.5)
 
 
 def _style(
@@ -187,6 +184,7 @@ def _style(
     axis.set_major_locator(MaxNLocator(5, integer=True))
     axes.grid(axis=count_along, color=_GRID)  # type: ignore[arg-type]
     axes.set_axisbelow(True)
+    axes.margins(**{count_along: 0.1})
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(_GRID)
