@@ -26,13 +26,13 @@ _NUM_KEYS = 88
 _REPEATS = 7
 
 
-def _key_by_key(bits: Any, a: Any, encoder: Any, decoder: Any) -> Any: ANN202
+def _key_by_key(bits: Any, a: Any, encoder: Any, decoder: Any) -> Any:
     """`nade.conditional_logits` as a loop over all keys."""
     import tensorflow as tf
 
     columns = tf.transpose(bits)
 
-    def body(i: Any, a: Any, logits: Any) -> tuple: ANN202
+    def body(i: Any, a: Any, logits: Any) -> tuple:
         logits = logits.write(i, tf.linalg.matvec(tf.sigmoid(a), decoder[i]))
         return i + 1, a + columns[i][:, tf.newaxis] * encoder[i], logits
 
@@ -52,7 +52,7 @@ def _seconds(logits_fn: Callable, arguments: list) -> tuple[float, list]:
     bits, *weights = arguments
 
     @tf.function(autograph=False)
-    def step(*weights: Any) -> list: ANN202
+    def step(*weights: Any) -> list:
         with tf.GradientTape() as tape:
             tape.watch(weights)
             logits = logits_fn(bits, *weights)
