@@ -178,7 +178,10 @@ class _Transfer:
                         f"another process is downloading {self._path}; wait "
                         "for it, or end it and run this again."
                     ) from None
-            yield part
+            try:
+                yield part
+            finally:
+                self._tidy_up()
 
     def run(self, part: io.FileIO) -> None:
         """Fetches what is missing, or all.
@@ -231,6 +234,13 @@ class _Transfer:
         """Gives the finished file its name."""
         os.replace(self.part_path, self._path)
         self._state_path.unlink(missing_ok=True)
+
+    def _tidy_up(self) -> None:
+        """Leaves nothing behind if nothing has come."""
+        with contextlib.suppress(OSError):
+            if not self.part_path.stat().st_size:
+                self._delete()
+                self._path.parent.rmdir()  # Fails where anything else lies.
 
     @property
     def _has_checksum(self) -> bool:
