@@ -184,7 +184,10 @@ def _style(
     axis.set_major_locator(MaxNLocator(5, integer=True))
     axes.grid(axis=count_along, color=_GRID)  # type: ignore[arg-type]
     axes.set_axisbelow(True)
-    axes.margins(**{count_along: 0.1})
+    if count_along == "y":
+        axes.margins(y=0.1)
+    else:
+        axes.margins(x=0.1)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(_GRID)

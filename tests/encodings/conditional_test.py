@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
+from encoding_checks import check_encoding, check_loop
+from toy_vectors import CountControl, FieldControl, PairEncoding
 
 from magenta_lite.bundles import manifest
 from magenta_lite.encodings.conditional import (
@@ -15,8 +17,6 @@ from magenta_lite.encodings.controls import spread
 from magenta_lite.encodings.lookback import LookbackEncoding
 from magenta_lite.encodings.one_hot import OneHotEncoding
 from magenta_lite.errors import UserError
-from encoding_checks import check_encoding, check_loop
-from toy_vectors import CountControl, FieldControl, PairEncoding
 
 CLASSES = (CountControl, FieldControl)
 
