@@ -14,14 +14,13 @@ import keras
 import tensorflow as tf
 
 import magenta_lite
-from magenta_lite.bundles import bundle as bundles
 from magenta_lite.bundles import manifest as manifests
+from magenta_lite.bundles.warm_start import warm_start
 from magenta_lite.cli import config, samples
 from magenta_lite.cli.open_dataset import cache_dir, open_dataset
 from magenta_lite.codecs.base import Codec
 from magenta_lite.data import event_cache, pipeline
 from magenta_lite.encodings.base import Encoding
-from magenta_lite.errors import UserError
 from magenta_lite.evaluation.model_evaluation import ModelEvaluation
 from magenta_lite.models.base import Model
 from magenta_lite.training.loop import (
@@ -83,7 +82,7 @@ class TrainingJob:
         config_text = config.operative_text()
         if not run.exists():
             if warm_start_bundle:
-                manifest["warm_start"] = _warm_start(
+                manifest["warm_start"] = warm_start(
                     model, self.codec, warm_start_bundle
                 )
             manifest |= {"command": list(command), "started": time.time()}
@@ -191,36 +190,6 @@ def _describe_optimizer(
     description = keras.optimizers.serialize(optimizer)
     description["config"].pop("name")  # Keras numbers optimizers: "adam_1"
     return description
-
-
-def _warm_start(model: Model, codec: Codec, path: str) -> dict[str, str]:
-    """Copies a bundle's weights into a model of the same kind."""
-    bundle = bundles.read_bundle(path)
-    pairs: dict[str, tuple[Any, Any]] = {
-        "codec": (bundle.codec, codec),
-        "encoding": (bundle.encoding, model.encoding),
-        "model": (bundle.model, model),
-    }
-    for kind, (theirs, ours) in pairs.items():
-        if not _same_shape(kind, theirs, ours):
-            raise UserError(
-                f"--warm_start_bundle={path} has another {kind} "
-                f"({manifests.describe(theirs)['config']}) than the recipe "
-                f"({manifests.describe(ours)['config']}); use the recipe that "
-                f"it was trained with ({bundle.id})."
-            )
-    for ours, theirs in zip(model.weights, bundle.model.weights, strict=True):
-        ours.assign(theirs)
-    return {"bundle_id": bundle.id, "file": str(path)}
-
-
-def _same_shape(kind: str, theirs: Any, ours: Any) -> bool:
-    """Whether weights carry over; what a model drops in training may vary."""
-    if kind != "model":
-        return manifests.describe(theirs) == manifests.describe(ours)
-    return type(theirs) is type(ours) and [
-        v.shape for v in theirs.variables
-    ] == [v.shape for v in ours.variables]
 
 
 def _tell(result: TrainingResult, options: LoopOptions, run: RunDir) -> None:

@@ -167,6 +167,7 @@ def test_warm_start_begins_with_the_weights_of_a_bundle(
         f"--warm_start_bundle={bundle_file}",
         "--gin_param=LEARNING_RATE=1e-9",
         "--gin_param=EventRnn.dropout=0.1",
+        "--gin_param=MelodyCodec.min_bars=3",
         "--gin_param=SEED=8",
     ]
     run_train(tmp_path / "second", data_dir, *warm)
@@ -176,11 +177,11 @@ def test_warm_start_begins_with_the_weights_of_a_bundle(
     assert second.manifest["warm_start"]["bundle_id"] == "basic_rnn"
 
     message = fails(tmp_path / "third", data_dir, *warm, "--gin_param=WIDTH=9")
-    assert "has another model" in message
+    assert "EventRnn.units = [8]" in message
     message = fails(
         tmp_path / "third", data_dir, *warm, "--gin_param=MIN_PITCH=36"
     )
-    assert "has another codec" in message
+    assert "MelodyCodec.min_pitch = 48" in message
     assert not (tmp_path / "third").exists()
 
 
