@@ -12,8 +12,6 @@ from magenta_lite.generation.options import Settings
 from magenta_lite.models.base import Model
 from magenta_lite.notes import plot
 
-_NUM_STEPS = 128
-
 
 def make_sample_fn(
     model: Model, codec: Codec, seed: int
@@ -34,7 +32,7 @@ def make_sample_fn(
     settings = Settings(seed=seed % 2**31)
 
     def sample(step: int) -> np.ndarray:
-        made = generator.compose(None, _NUM_STEPS, settings)[0]
+        made = generator.compose(settings=settings)[0]
         return plot.piano_roll_image(
             made.sequence,
             primer_end_seconds=made.primer_end_seconds,

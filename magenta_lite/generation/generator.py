@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from collections.abc import Iterable
 from typing import Any
@@ -28,8 +29,8 @@ from magenta_lite.models.base import Model
 from magenta_lite.notes.postprocess import PostProcessing, post_process
 from magenta_lite.notes.proto import NoteSequence, generator_pb2
 
-_EVENTS_PER_STEP = 16
-"""Room for events that take no time, where a codec has such."""
+_EVENTS_PER_SECOND = 200
+"""Room for events that take no time, where a codec has such; at 120 qpm."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -245,7 +246,8 @@ class Generator:
         shortest = np.atleast_2d(self._steps_table).min(axis=1).sum()
         if shortest >= 1:
             return max(num_steps, primer_length)
-        return primer_length + num_steps * _EVENTS_PER_STEP
+        seconds = num_steps / self.codec.steps_per_second(120.0)
+        return primer_length + math.ceil(seconds * _EVENTS_PER_SECOND)
 
     def _decode(self, plan: Plan, settings: Settings) -> Decoded:
         """Chooses between plain sampling and the two beams."""
