@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Callable
 
 import tensorflow_datasets as tfds
 
-from magenta_lite.data.corpus_folder import find_corpus
+from magenta_lite.data.archives import Archive
 from magenta_lite.data.note_sequence_builder import NoteSequenceBuilder
 from magenta_lite.data.pieces import Piece, Reject
 from magenta_lite.datasets.groove import performances
+from magenta_lite.download import RemoteFile
+
+# Size and checksum: TFDS 4.9.10, datasets/groove/checksums.tsv.
+ARCHIVE = Archive(
+    name="groove-v1.0.0-midionly.zip",
+    remote=RemoteFile(
+        "https://storage.googleapis.com/magentadata/datasets/groove/"
+        "groove-v1.0.0-midionly.zip",
+        num_bytes=3_260_318,
+        sha256=(
+            "651cbc524ffb891be1a3e46d89dc82a1cecb09a57c748c7b45b844c4841dcc1e"
+        ),
+    ),
+    marker=performances.INDEX_NAME,
+)
 
 
 @dataclasses.dataclass
@@ -31,6 +47,7 @@ class Builder(NoteSequenceBuilder):
     RELEASE_NOTES = {"1.0.0": "First release."}
     METADATA_KEYS = performances.METADATA_KEYS
     UNIT = "performances"
+    LINK_NEAR_DUPLICATES = False  # The splits are the source's own.
     BUILDER_CONFIGS = [
         GrooveConfig(name="full", description="Whole performances."),
         GrooveConfig(
@@ -42,13 +59,10 @@ class Builder(NoteSequenceBuilder):
     ]
     DEFAULT_BUILDER_CONFIG_NAME = "full"
 
-    manual_dir: pathlib.Path | None = None
-    """Where the unpacked archive lies."""
-
     def items(self) -> list[performances.Performance]:
         """Every performance of the index."""
         return performances.find_performances(
-            self._folder(), self.builder_config.num_bars
+            self._folder, self.builder_config.num_bars
         )
 
     def read_item(
@@ -59,7 +73,8 @@ class Builder(NoteSequenceBuilder):
 
     def source(self) -> tuple[str, str]:
         """The folder; a version of Groove never changes."""
-        return str(self._folder()), ""
+        return str(self._folder), ""
 
+    @functools.cached_property
     def _folder(self) -> pathlib.Path:
-        return find_corpus(self.manual_dir, self.name, performances.INDEX_NAME)
+        return self.corpus_dir(ARCHIVE)
