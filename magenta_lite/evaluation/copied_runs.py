@@ -1,0 +1,74 @@
+"""How long a stretch of new music stands in the training data, too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+# Any odd number has an inverse modulo 2 ** 64; a large one spreads well.
+_BASE = 0x9E3779B97F4A7C15
+_MODULUS = 2**64
+
+
+def longest_copied_runs(
+    pieces: Sequence[np.ndarray], training: Iterable[np.ndarray]
+) -> list[int]:
+    """The longest run of events of each piece that the training data holds.
+
+    Args:
+      pieces: integers `[time]` or `[time, fields]`.
+      training: the same, e.g. `EventCache.examples()`; held in memory.
+
+    Returns:
+      For each piece the number of events in a row; 0 if none is known.
+    """
+    known = [_codes(example) for example in training]
+    # Numbers below 0 part the examples, each another one: no run crosses them.
+    parted = [
+        part
+        for number, codes in enumerate(known)
+        for part in (codes, np.array([-1 - number]))
+    ]
+    corpus = np.concatenate(parted or [np.zeros([0], np.int64)])
+    return [_longest_run(_codes(piece), corpus) for piece in pieces]
+
+
+def _longest_run(piece: np.ndarray, corpus: np.ndarray) -> int:
+    """By bisection: where a run of n is known, one of n - 1 is, too."""
+    low, high = 0, min(len(piece), len(corpus))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if np.isin(_hashes(piece, middle), _hashes(corpus, middle)).any():
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _codes(events: np.ndarray) -> np.ndarray:
+    """One number for each event: `[time]`, at least 0."""
+    events = np.asarray(events, np.int64)
+    if events.ndim == 1:
+        return events
+    mixed = np.zeros([len(events)], np.uint64)
+    for field in events.T.astype(np.uint64):
+        mixed = mixed * np.uint64(_BASE) + field + np.uint64(1)
+    return (mixed >> np.uint64(1)).astype(np.int64)
+
+
+def _hashes(codes: np.ndarray, length: int) -> np.ndarray:
+    """A number for every run of some length (Karp and Rabin, 1987)."""
+    values = codes.astype(np.uint64) * np.uint64(_BASE) + np.uint64(1)
+    values ^= values >> np.uint64(29)
+    powers = _powers(_BASE, len(codes))
+    sums = np.concatenate([[np.uint64(0)], np.cumsum(values * powers)])
+    runs = sums[length:] - sums[:-length]
+    return runs * _powers(pow(_BASE, -1, _MODULUS), len(runs))
+
+
+def _powers(base: int, count: int) -> np.ndarray:
+    """1, base, base ** 2, ... modulo 2 ** 64."""
+    factors = np.full([count], base, np.uint64)
+    factors[:1] = 1
+    return np.cumprod(factors)
