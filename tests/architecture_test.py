@@ -20,8 +20,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "magenta_lite"
 
 # What every part may import: the bare package (for its version), errors,
-# places on disk, names of batch keys.
-GROUND = {"", "errors", "paths", "batch", "download"}
+# places on disk, names of batch keys, downloads, what chord symbols mean.
+GROUND = {"", "errors", "paths", "batch", "download", "chord_symbols"}
 
 _LEFT = {"notes", "codecs", "data"}
 _RIGHT = {"encodings", "layers", "models", "bundles"}
@@ -31,6 +31,7 @@ MAY_IMPORT = {
     "paths": set(),
     "batch": set(),
     "download": set(),
+    "chord_symbols": set(),
     "notes": set(),
     "encodings": set(),
     "layers": set(),
