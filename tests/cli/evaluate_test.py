@@ -58,17 +58,18 @@ def test_run_scores_as_it_did_in_training(run_dir, data_dir, tmp_path, capsys):
     ]
     assert result["metrics"]["loss"] == pytest.approx(min(losses), rel=1e-5)
     assert (result["dataset"], result["split"]) == ("synthetic", "validation")
-    assert result["num_examples"] == 64
+    assert result["num_examples"] == 125  # melodies and basses of 64 tunes
     assert result["id"] == "basic_rnn"
 
-    unigram, bigram = (
-        result["baselines"][name]["loss"] for name in ("unigram", "bigram")
+    unigram, bigram, repeat = (
+        result["baselines"][name]["loss"]
+        for name in ("unigram", "bigram", "repeat_bar")
     )
     assert bigram < unigram
     closing = capsys.readouterr().out.splitlines()[-1]
     assert closing == (
         f"validation loss (nats an event): model {min(losses):.4f}, "
-        f"unigram {unigram:.4f}, bigram {bigram:.4f}"
+        f"unigram {unigram:.4f}, bigram {bigram:.4f}, repeat_bar {repeat:.4f}"
     )
 
 
@@ -93,8 +94,8 @@ def test_bundle_scores_like_its_run(run_dir, bundle_file, data_dir, tmp_path):
 
 
 def test_wrong_flags(run_dir, bundle_file, data_dir):
-    assert "either --run_dir or --bundle_file" in fails(data_dir)
-    assert "either --run_dir or --bundle_file" in fails(
+    assert "either --bundle_file or --run_dir" in fails(data_dir)
+    assert "either --bundle_file or --run_dir" in fails(
         data_dir, f"--run_dir={run_dir}", f"--bundle_file={bundle_file}"
     )
     assert "give --dataset" in fails(data_dir, f"--bundle_file={bundle_file}")
