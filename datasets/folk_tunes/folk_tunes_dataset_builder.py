@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import pathlib
 from collections.abc import Callable, Iterator, Sequence
 
 import tensorflow_datasets as tfds
 
+from magenta_lite.data import music21_corpus
 from magenta_lite.data.note_sequence_builder import NoteSequenceBuilder
 from magenta_lite.data.pieces import Piece, Reject
 from magenta_lite.datasets.folk_tunes import tunes
@@ -70,20 +70,21 @@ class Builder(NoteSequenceBuilder):
     ]
     DEFAULT_BUILDER_CONFIG_NAME = "public_domain"
 
-    corpus_dir: pathlib.Path | None = None
-    """Where the collections lie; music21's corpus if None."""
-
     def items(self) -> list[tunes.Tune]:
         """The text of every tune, also of collections that are only linked.
 
         A tune must lie in the same split whichever config holds it, and which
         split that is depends on its versions in the other collections.
         """
-        corpus = self.corpus_dir or tunes.corpus_dir()
         return [
             tune
             for collection in _linked_with(self.builder_config.collections)
-            for tune in tunes.find_tunes(corpus, collection)
+            for tune in tunes.find_tunes(
+                music21_corpus.corpus_dir(
+                    self.name, tunes.FOLDERS[collection], self.manual_dir
+                ),
+                collection,
+            )
         ]
 
     def num_sources(self, items: Sequence[tunes.Tune]) -> int:

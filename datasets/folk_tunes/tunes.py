@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import importlib.util
 import pathlib
 import re
 import unicodedata
@@ -13,7 +12,6 @@ from collections.abc import Sequence
 from magenta_lite.data import tunebooks
 from magenta_lite.data.pieces import Piece, Reject
 from magenta_lite.datasets.folk_tunes import versions
-from magenta_lite.errors import UserError
 from magenta_lite.notes import abc as abc_notation
 from magenta_lite.notes.errors import NotesError
 from magenta_lite.notes.fingerprint import melody_fingerprint
@@ -26,10 +24,6 @@ FOLDERS = {
     "essen": "essenFolksong",
 }
 """Where each collection lies in music21's corpus."""
-
-
-class MissingCorpusError(UserError):
-    """music21, which brings the tunes, is not installed."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,23 +39,6 @@ class Tune:
     id: str
     collection: str
     text: str
-
-
-def corpus_dir() -> pathlib.Path:
-    """The folder of music21's corpus; does not import music21.
-
-    Raises:
-      MissingCorpusError: if it is not there.
-    """
-    package = importlib.util.find_spec("music21")
-    for location in (package and package.submodule_search_locations) or ():
-        folder = pathlib.Path(location) / "corpus"
-        if folder.is_dir():
-            return folder
-    raise MissingCorpusError(
-        "the tunes come with the package music21, which is not installed; run "
-        "`pip install 'magenta_lite[corpus]'`."
-    )
 
 
 def find_tunes(corpus: pathlib.Path, collection: str) -> list[Tune]:

@@ -9,7 +9,7 @@ import pathlib
 from magenta_lite.data.pieces import Piece, Reject
 from magenta_lite.errors import UserError
 from magenta_lite.notes import files as note_files
-from magenta_lite.notes import musicxml
+from magenta_lite.notes import musicxml, names
 from magenta_lite.notes.errors import NotesError
 from magenta_lite.notes.fingerprint import melody_fingerprint
 from magenta_lite.notes.proto import NoteSequence
@@ -17,35 +17,6 @@ from magenta_lite.notes.proto import NoteSequence
 METADATA_KEYS = ("title", "composer", "key", "meter")
 
 _SUFFIXES = (".mxl", ".xml", ".musicxml")
-
-_MAJOR_TONICS = (
-    "C",
-    "Db",
-    "D",
-    "Eb",
-    "E",
-    "F",
-    "F#",
-    "G",
-    "Ab",
-    "A",
-    "Bb",
-    "B",
-)
-_MINOR_TONICS = (
-    "C",
-    "C#",
-    "D",
-    "D#",
-    "E",
-    "F",
-    "F#",
-    "G",
-    "G#",
-    "A",
-    "Bb",
-    "B",
-)
 
 
 class NoSheetsError(UserError):
@@ -111,8 +82,8 @@ def read_sheet(sheet: Sheet) -> list[Piece | Reject]:
             metadata={
                 "title": title,
                 "composer": composer,
-                "key": _key(sequence),
-                "meter": _meter(sequence),
+                "key": names.first_key(sequence),
+                "meter": names.first_meter(sequence),
             },
             num_notes=len(sequence.notes),
             seconds=sequence.total_time,
@@ -138,22 +109,6 @@ def _names(
         return path.stem.replace("_", " "), composer.replace("_", " ")
     title = metadata.title or path.stem.replace("_", " ")
     return title, ", ".join(metadata.composers)
-
-
-def _key(sequence: NoteSequence) -> str:
-    """The first key, such as "Eb major"; "" if none is given."""
-    for signature in sequence.key_signatures[:1]:
-        minor = signature.mode == signature.MINOR
-        tonic = (_MINOR_TONICS if minor else _MAJOR_TONICS)[signature.key]
-        return f"{tonic} {'minor' if minor else 'major'}"
-    return ""
-
-
-def _meter(sequence: NoteSequence) -> str:
-    """The first meter, such as "3/4"; "" if none is given."""
-    for meter in sequence.time_signatures[:1]:
-        return f"{meter.numerator}/{meter.denominator}"
-    return ""
 
 
 def _as_text(path: pathlib.PurePath) -> str:

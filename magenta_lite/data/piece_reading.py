@@ -38,7 +38,10 @@ def read_and_describe(
 
 
 def describe(piece: Piece) -> Piece:
-    """The piece with its `sketch` and `histograms`."""
+    """The piece with its `sketch` and `histograms`.
+
+    A piece whose split the source has settled is not compared with others.
+    """
     message = None
     if len(piece.sequence) < _LARGE_BYTES:
         message = NoteSequence.FromString(piece.sequence)
@@ -52,10 +55,13 @@ def describe(piece: Piece) -> Piece:
             ("time_signatures", ("time", "numerator", "denominator")),
         )
     )
-    phrases = contours.phrases(notes, tempos["time"], tempos["qpm"])
+    sketch = b""
+    if not piece.split:
+        phrases = contours.phrases(notes, tempos["time"], tempos["qpm"])
+        sketch = near_duplicates.sketch(phrases)
     return dataclasses.replace(
         piece,
-        sketch=near_duplicates.sketch(phrases),
+        sketch=sketch,
         histograms=corpus_statistics.piece_histograms(
             notes, tempos, meters, piece.seconds
         ),

@@ -1,10 +1,21 @@
-"""Names of pitches and drums."""
+"""Names of pitches, drums, keys and meters."""
 
 from __future__ import annotations
+
+from magenta_lite.notes.proto import NoteSequence
 
 PITCH_CLASSES = (
     *("C", "C#", "D", "D#", "E", "F"),
     *("F#", "G", "G#", "A", "A#", "B"),
+)
+
+_MAJOR_TONICS = (
+    *("C", "Db", "D", "Eb", "E", "F"),
+    *("F#", "G", "Ab", "A", "Bb", "B"),
+)
+_MINOR_TONICS = (
+    *("C", "C#", "D", "D#", "E", "F"),
+    *("F#", "G", "G#", "A", "Bb", "B"),
 )
 
 DRUMS = {
@@ -67,3 +78,19 @@ def pitch_name(pitch: int) -> str:
 def drum_name(pitch: int) -> str:
     """What a drum kit plays at a MIDI pitch; "drum <pitch>" if unnamed."""
     return DRUMS.get(pitch, f"drum {pitch}")
+
+
+def first_key(sequence: NoteSequence) -> str:
+    """The key at the start, such as "Eb major"; "" if none is given."""
+    for signature in sequence.key_signatures[:1]:
+        minor = signature.mode == signature.MINOR
+        tonic = (_MINOR_TONICS if minor else _MAJOR_TONICS)[signature.key]
+        return f"{tonic} {'minor' if minor else 'major'}"
+    return ""
+
+
+def first_meter(sequence: NoteSequence) -> str:
+    """The meter at the start, such as "3/4"; "" if none is given."""
+    for meter in sequence.time_signatures[:1]:
+        return f"{meter.numerator}/{meter.denominator}"
+    return ""

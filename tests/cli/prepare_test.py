@@ -99,7 +99,7 @@ def test_folk_tunes_end_to_end(tmp_path):
         (("--dataset=a", "--input_dir=b"), "not both"),
         (("--input_dir=gone", "--name=x"), "does not exist"),
         (("--input_dir=.", "--name=x"), "holds no .mid"),
-        (("--dataset=nothing",), "known: folk_tunes"),
+        (("--dataset=nothing",), "known: bach_chorales"),
         (("x",), "unexpected argument"),
     ],
 )

@@ -14,7 +14,7 @@ from magenta_lite.notes.proto import NoteSequence
 def examples(tmp_path_factory):
     """(split, example) of the default config over the dummy tunes."""
     builder = Builder(data_dir=tmp_path_factory.mktemp("data"))
-    builder.corpus_dir = DUMMY_TUNES
+    builder.manual_dir = DUMMY_TUNES
     builder.num_workers = 2
     builder.download_and_prepare()
     return [
@@ -141,7 +141,7 @@ def test_fold_title(title, folded):
 
 def test_a_config_links_with_its_kin_but_keeps_its_own(tmp_path):
     builder = Builder(config="oneills_1850", data_dir=tmp_path)
-    builder.corpus_dir = DUMMY_TUNES
+    builder.manual_dir = DUMMY_TUNES
     items = builder.items()
     assert {item.collection for item in items} == {
         "ryans_mammoth",
@@ -163,9 +163,3 @@ def test_essen_says_that_it_is_for_non_commercial_use(tmp_path):
         builder = Builder(config=name, data_dir=tmp_path)
         assert ("non-commercial" in builder.notice()) == (name == "essen")
     assert "Ryan" in builder.info.description  # From README.md.
-
-
-def test_without_music21_one_line_says_how_to_get_it(monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(tunes.MissingCorpusError, match=r"\[corpus\]"):
-        tunes.corpus_dir()
