@@ -14,6 +14,13 @@ STEPS = "steps"
 Divides a row's summed loss into a loss per step; event 0 is never predicted.
 """
 
+TRAINING_STEP = "training_step"
+"""int32 scalar: optimisation steps taken so far, for what changes with them.
+
+The training step adds it to the batches that `data` makes; a model that is
+evaluated finds none.
+"""
+
 
 def spec(
     batch_size: int | None = None,

@@ -133,6 +133,77 @@ class Encoding(EncodingPart, abc.ABC):
           int32 `[batch]`, with all its fields where events are vectors.
         """
 
+    def start(
+        self, batch_size: int, state: Any, control: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, Any]:
+        """What stands before the first event, where nothing was given.
+
+        Args:
+          batch_size: number of rows.
+          state: from `initial_state`.
+          control: float32 `[batch, control_depth]` of the first event; None
+            where `control_depth` is 0.
+
+        Returns:
+          The input `[batch, input_depth]` float32, zeros unless overridden,
+          and the state to go on with.
+        """
+        del control
+        return tf.zeros([batch_size, self.input_depth]), state
+
+    def decoder_inputs(self, events: tf.Tensor) -> tf.Tensor:
+        """What is known before each event: `start`, then `inputs`.
+
+        Args:
+          events: int32 `[batch, time]`.
+
+        Returns:
+          float32 `[batch, time, input_depth]`; the one at position t depends
+          on events 0 to t - 1, and on the control of event t.
+        """
+        batch_size = tf.shape(events)[0]
+        control = self.controls(events)[:, 0] if self.control_depth else None
+        state = self.initial_state(batch_size)
+        first, _ = self.start(batch_size, state, control)
+        return tf.concat(
+            [first[:, tf.newaxis], self.inputs(events)[:, :-1]], axis=1
+        )
+
+    @property
+    def encoder_input_depth(self) -> int:
+        """Depth of one vector of `encoder_inputs`."""
+        return self.input_depth
+
+    def encoder_inputs(
+        self, events: tf.Tensor, seed: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """What the encoder of a latent model reads of whole clips.
+
+        `inputs` unless overridden: such a model may be told less than it is
+        to give back, e.g. a rhythm without its loudness.
+
+        Args:
+          events: int32 `[batch, time]`.
+          seed: int32 `[2]` in training, the only source of randomness; None
+            hides nothing at random.
+
+        Returns:
+          float32 `[batch, time, encoder_input_depth]`; may look ahead.
+        """
+        del seed
+        return self.inputs(events)
+
+    def event_weights(self, events: tf.Tensor) -> tf.Tensor:
+        """Which events are to be predicted, where some only fill a clip.
+
+        Args:
+          events: int32 `[batch, time]`.
+
+        Returns:
+          float32 `[batch, time]`: 0 for an event that fills, else 1.
+        """
+        return tf.ones(tf.shape(events)[:2])
+
     @property
     def control_depth(self) -> int:
         """How many floats say what the control of one event is."""

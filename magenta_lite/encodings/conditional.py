@@ -94,6 +94,34 @@ class ConditionalEncoding(Encoding):
             {"target": target, "control": control},
         )
 
+    def start(
+        self, batch_size: int, state: Any, control: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, Any]:
+        """The control of the first event beside the target's start."""
+        assert control is not None
+        inputs, target = self.target.start(batch_size, state["target"])
+        return (
+            self._join(control, inputs),
+            {"target": target, "control": control},
+        )
+
+    @property
+    def encoder_input_depth(self) -> int:
+        """Controls and what the target's encoder reads."""
+        controls = sum(part.input_depth for part in self.parts)
+        return self.target.encoder_input_depth + controls
+
+    def encoder_inputs(
+        self, events: tf.Tensor, seed: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """The encoded controls of each event before what is read of it."""
+        read = self.target.encoder_inputs(self._target(events), seed)
+        return self._join(self.controls(events), read)
+
+    def event_weights(self, events: tf.Tensor) -> tf.Tensor:
+        """The target's."""
+        return self.target.event_weights(self._target(events))
+
     def event(self, label: tf.Tensor, state: Any) -> tf.Tensor:
         """The target's event with the fields of the control that was told."""
         event = self.target.event(label, state["target"])

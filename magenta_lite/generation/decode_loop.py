@@ -127,11 +127,13 @@ class DecodeLoop:
         batch_size: int = 1,
         max_events: int | None = None,
         guidance: Guidance | None = None,
+        conditioning: np.ndarray | tf.Tensor | None = None,
     ) -> Decoded:
         """Continues one primer `batch_size` times.
 
         Args:
-          primer: int32 `[time, *event_shape]`, at least one event.
+          primer: int32 `[time, *event_shape]`; where it holds no event, the
+            encoding's `start` stands before the first one.
           num_steps: time steps in total, the primer included.
           sampler: draws labels.
           seed: the same one gives the same events; row i does not depend on
@@ -141,6 +143,8 @@ class DecodeLoop:
             is enough where every event lasts a step or more.
           guidance: what else the music is told; needed where the encoding has
             controls.
+          conditioning: float32 `[batch, ...]`, what the model's initial state
+            is made from, e.g. latent vectors.
 
         Returns:
           Rows that end with the first event that reaches `num_steps`.
@@ -161,6 +165,7 @@ class DecodeLoop:
             batch_size=batch_size,
             max_events=max_events,
             guidance=guidance,
+            conditioning=conditioning,
         )
 
     def run(
@@ -175,6 +180,7 @@ class DecodeLoop:
         batch_size: int,
         max_events: int | None = None,
         guidance: Guidance | None = None,
+        conditioning: np.ndarray | tf.Tensor | None = None,
     ) -> Decoded:
         """Compiles and runs a way to go on from a primer.
 
@@ -188,6 +194,7 @@ class DecodeLoop:
           batch_size: number of rows that `build` starts with.
           max_events: the most events in a row.
           guidance: what else the music is told.
+          conditioning: what the model's initial state is made from.
         """
         max_events = max_events or max(num_steps, len(primer))
         size = rounded_up(max_events)
@@ -195,10 +202,21 @@ class DecodeLoop:
         buffer = np.full([size, *primer.shape[1:]], self.pad, np.int32)
         buffer[: len(primer)] = primer
         told = (guidance or Guidance()).padded()
+        if conditioning is not None:
+            conditioning = tf.convert_to_tensor(conditioning, tf.float32)
+        has_primer = len(primer) > 0
         function = self._function(
-            (key, buffer.shape, sampler.kind, told.shapes),
+            (
+                key,
+                buffer.shape,
+                has_primer,
+                sampler.kind,
+                told.shapes,
+                None if conditioning is None else tuple(conditioning.shape),
+            ),
             build,
             batch_size,
+            has_primer,
             sampler,
         )
         events, counts, log_likelihood = function(
@@ -208,6 +226,7 @@ class DecodeLoop:
             tf.constant(sampler.numbers, tf.float32),
             tf.constant(seed),
             told.tensors(),
+            conditioning,
         )
         pairs = zip(
             np.moveaxis(events.numpy(), 1, 0), counts.numpy(), strict=True
@@ -231,17 +250,25 @@ class DecodeLoop:
         return tf.while_loop(go_on, step, (rows,))[0]
 
     def look(self, rows: Rows, start: Start) -> tuple[Any, Rows]:
-        """Reads the last event of every row.
+        """Reads the last event of every row, or the start where none is.
 
         Returns:
           What the model's head draws the next label from, and the rows with
           the states after that event.
         """
-        inputs, encoding_state = self.model.encoding.step(
-            rows.last,
-            rows.encoding_state,
-            start.guidance.control_at(rows.steps),
+        encoding = self.model.encoding
+        control = start.guidance.control_at(rows.steps)
+        inputs, encoding_state = encoding.step(
+            rows.last, rows.encoding_state, control
         )
+        if not start.has_primer:
+            batch_size = rows.last.shape[0]
+            first = encoding.start(batch_size, rows.encoding_state, control)
+            inputs, encoding_state = tf.nest.map_structure(
+                lambda a, b: tf.where(rows.time == 0, a, b),
+                first,
+                (inputs, encoding_state),
+            )
         outputs, model_state = self.model.step(inputs, rows.model_state)
         return outputs, rows._replace(
             encoding_state=encoding_state, model_state=model_state
@@ -332,7 +359,12 @@ class DecodeLoop:
         return tf.reduce_sum(lasts, axis=-1)
 
     def _function(
-        self, key: Hashable, build: Callable, batch_size: int, sampler: Sampler
+        self,
+        key: Hashable,
+        build: Callable,
+        batch_size: int,
+        has_primer: bool,
+        sampler: Sampler,
     ) -> Callable:
         """The compiled function of a size; the oldest is forgotten."""
         if key in self._compiled:
@@ -346,10 +378,15 @@ class DecodeLoop:
             numbers: tf.Tensor,
             seed: tf.Tensor,
             guidance: GuidanceTensors,
+            conditioning: tf.Tensor | None,
         ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
             goal = Goal(limits[0], limits[1])
-            start = Start(buffer, primer_length, goal, seed, guidance)
-            rows = self._first_rows(buffer, batch_size)
+            start = Start(
+                buffer, primer_length, goal, seed, guidance, has_primer
+            )
+            rows = self._first_rows(
+                batch_size, has_primer, buffer, conditioning
+            )
             rows = build(rows, start, sampler.with_numbers(numbers))
             return rows.events, rows.counts, rows.log_likelihood
 
@@ -363,25 +400,31 @@ class DecodeLoop:
             self._compiled.popitem(last=False)
         return compiled
 
-    def _first_rows(self, buffer: tf.Tensor, batch_size: int) -> Rows:
-        """Every row with the first event of the primer."""
-        steps = self._lasts(buffer[0])
+    def _first_rows(
+        self,
+        batch_size: int,
+        has_primer: bool,
+        buffer: tf.Tensor,
+        conditioning: tf.Tensor | None,
+    ) -> Rows:
+        """Every row with the first event of the primer, if there is one."""
+        steps = self._lasts(buffer[0]) if has_primer else tf.constant(0)
         events = tf.repeat(buffer[:, tf.newaxis], batch_size, axis=1)
         return Rows(
-            time=tf.constant(1),
+            time=tf.constant(int(has_primer)),
             events=events,
             last=events[0],
             encoding_state=self.model.encoding.initial_state(batch_size),
-            model_state=self.model.initial_state(batch_size),
+            model_state=self.model.initial_state(batch_size, conditioning),
             steps=tf.fill([batch_size], steps),
-            counts=tf.ones([batch_size], tf.int32),
+            counts=tf.fill([batch_size], int(has_primer)),
             log_likelihood=tf.zeros([batch_size]),
         )
 
 
 @dataclasses.dataclass(frozen=True)
 class Start:
-    """What a loop is given; the fields are tensors.
+    """What a loop is given; the fields are tensors but for the last.
 
     Attributes:
       primer: int32 `[buffer, *event_shape]`, padded.
@@ -389,6 +432,7 @@ class Start:
       goal: when to stop.
       seed: int32 scalar.
       guidance: what else the music is told.
+      has_primer: a Python bool, whether there is a first event to begin with.
     """
 
     primer: tf.Tensor
@@ -396,6 +440,7 @@ class Start:
     goal: Goal
     seed: tf.Tensor
     guidance: GuidanceTensors
+    has_primer: bool
 
 
 def _as_wide(mask: tf.Tensor, events: tf.Tensor) -> tf.Tensor:

@@ -16,7 +16,8 @@ class GuidanceTensors(NamedTuple):
     """A `Guidance` inside the graph; None where nothing is told.
 
     Attributes:
-      controls: float32 `[size, control_depth]`.
+      controls: float32 `[size, control_depth]`, or `[batch, size,
+        control_depth]` where rows differ.
       forced_events: int32 `[size, *event_shape]`.
       allowed_events: bool `[num_events]` or `[fields, num_events]`.
     """
@@ -29,7 +30,10 @@ class GuidanceTensors(NamedTuple):
         """The control of time steps `[batch]`: `[batch, control_depth]`."""
         if self.controls is None:
             return None
-        return _at(self.controls, steps)
+        if self.controls.shape.rank == 2:
+            return _at(self.controls, steps)
+        last = self.controls.shape[1] - 1
+        return tf.gather(self.controls, tf.minimum(steps, last), batch_dims=1)
 
     def forced_at(self, steps: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """What is imposed on time steps `[batch]`.
@@ -51,7 +55,8 @@ class Guidance:
 
     Attributes:
       controls: float32 `[num_steps, control_depth]`: the control of what
-        starts at each time step; the last one goes on.
+        starts at each time step; the last one goes on. With one more axis in
+        front for rows that are told different things.
       forced_events: int32 `[num_steps, *event_shape]`: what comes first at
         each time step, -1 where nothing is imposed.
       allowed_events: bool `[num_events]`, or `[fields, num_events]` where
@@ -73,8 +78,8 @@ class Guidance:
         """As long as the next power of two, so that few lengths compile."""
         return dataclasses.replace(
             self,
-            controls=_lengthen(self.controls, repeat_last=True),
-            forced_events=_lengthen(self.forced_events, repeat_last=False),
+            controls=_lengthen(self.controls, -2, repeat_last=True),
+            forced_events=_lengthen(self.forced_events, 0, repeat_last=False),
         )
 
     def tensors(self) -> GuidanceTensors:
@@ -96,12 +101,16 @@ def rounded_up(size: int) -> int:
     return max(_MIN_SIZE, 1 << (size - 1).bit_length())
 
 
-def _lengthen(array: np.ndarray | None, repeat_last: bool) -> np.ndarray | None:
+def _lengthen(
+    array: np.ndarray | None, axis: int, repeat_last: bool
+) -> np.ndarray | None:
     if array is None:
         return None
-    added = rounded_up(len(array)) - len(array)
-    fill = array[-1:] if repeat_last else np.full_like(array[:1], _NOTHING)
-    return np.concatenate([array, np.repeat(fill, added, axis=0)])
+    size = array.shape[axis]
+    last = np.take(array, [size - 1], axis)
+    fill = last if repeat_last else np.full_like(last, _NOTHING)
+    added = np.repeat(fill, rounded_up(size) - size, axis)
+    return np.concatenate([array, added], axis)
 
 
 def _at(table: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:

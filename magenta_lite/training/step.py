@@ -117,6 +117,8 @@ class TrainStep:
         self, batch: dict[str, tf.Tensor], seed: tf.Tensor
     ) -> tuple[list[tf.Tensor], tf.Tensor]:
         """Gradients of some rows' loss, and their metrics `[metrics, 2]`."""
+        step = tf.cast(self._optimizer.iterations.value, tf.int32)
+        batch = {**batch, batch_keys.TRAINING_STEP: step}
         with tf.GradientTape() as tape:
             loss, metrics = self._model.loss_and_metrics(
                 batch, training=True, seed=seed

@@ -9,6 +9,7 @@ from magenta_lite.encodings.key_melody import KeyMelodyEncoding
 from magenta_lite.encodings.lookback import LookbackEncoding
 from magenta_lite.encodings.one_hot import OneHotEncoding
 from magenta_lite.generation.decode_loop import DecodeLoop
+from magenta_lite.generation.guidance import Guidance
 from magenta_lite.generation.samplers import Greedy, make_sampler
 from magenta_lite.models.event_rnn import EventRnn
 
@@ -124,7 +125,7 @@ def test_other_lengths_seeds_and_temperatures_compile_nothing_new():
     (function,) = loop._compiled.values()
     assert function.experimental_get_tracing_count() == 1
     for i in range(40):
-        loop._function((i,), None, 1, Greedy())
+        loop._function((i,), None, 1, True, Greedy())
     assert len(loop._compiled) == 32
 
 
@@ -193,3 +194,52 @@ def test_the_log_likelihood_is_what_the_model_says_of_whole_sequences():
     assert made.log_likelihood[0] == pytest.approx(
         5 * float(before) - 79 * float(loss), rel=1e-3
     )
+
+
+def test_a_loop_can_begin_with_nothing():
+    """Before the first event stands a zero input: its logits are zero, too."""
+    model, log_probs = markov_model(4)
+    loop = DecodeLoop(model, ONES, jit_compile=True)
+    made = loop(
+        np.zeros([0], np.int32),
+        num_steps=3,
+        sampler=make_sampler(),
+        batch_size=4000,
+    )
+    events = np.array(made.events)
+    assert events.shape == (4000, 3)
+    first = np.bincount(events[:, 0], minlength=4) / 4000
+    np.testing.assert_allclose(first, 0.25, atol=0.035)
+    # The start is the model's first step, so the second event is drawn in its
+    # second one.
+    for row, found in zip(events, made.log_likelihood, strict=True):
+        expected = np.log(0.25) + sum(
+            log_probs[t % 2][row[t - 1], row[t]] for t in (1, 2)
+        )
+        assert found == pytest.approx(expected, rel=1e-4)
+
+
+def test_conditioning_reaches_the_initial_state():
+    model, log_probs = markov_model(4)
+
+    def initial_state(batch_size, conditioning=None):
+        return tf.cast(conditioning[:, 0], tf.int32)
+
+    model.initial_state = initial_state
+    loop = DecodeLoop(model, ONES, jit_compile=False)
+    made = loop(
+        PRIMER[:1],
+        num_steps=2,
+        sampler=Greedy(),
+        batch_size=2,
+        conditioning=np.array([[0.0], [1.0]]),
+    )
+    expected = [log_probs[p][PRIMER[0]].argmax() for p in (0, 1)]
+    assert [row[1] for row in made.events] == expected
+
+
+def test_rows_can_be_told_different_controls():
+    table = np.arange(12, dtype=np.float32).reshape(2, 3, 2)
+    told = Guidance(controls=table).padded().tensors()
+    found = told.control_at(tf.constant([1, 7]))
+    np.testing.assert_array_equal(found, [table[0, 1], table[1, 2]])
