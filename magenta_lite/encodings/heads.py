@@ -88,6 +88,29 @@ class Nade(Head):
         return (self.num_bits,)
 
 
+@dataclasses.dataclass(frozen=True)
+class Groove(Head):
+    """Drums as played: labels are float32 `[..., 3 * num_drums]`.
+
+    Three numbers for each drum, all drums' first, then all drums' second,
+    then all drums' third: whether it is hit (0 or 1), how loud (0 to 1), and
+    how far off the grid (-1 to 1).
+
+    Attributes:
+      num_drums: how many drums there are.
+    """
+
+    num_drums: int
+
+    def __post_init__(self) -> None:
+        _check_positive("Groove", self.num_drums)
+
+    @property
+    def label_shape(self) -> tuple[int, ...]:
+        """Three numbers for each drum."""
+        return (3 * self.num_drums,)
+
+
 def _check_positive(name: str, *sizes: int) -> None:
     """Raises UserError if a size is not positive."""
     if any(size < 1 for size in sizes):

@@ -57,11 +57,64 @@ def run(
     padded = tf.pad(
         inputs, [[0, -num_steps % CHUNK_STEPS], [0, -num_rows % shards], [0, 0]]
     )
-    outputs = [
-        _run_shard(chunk, weights, shard, initial_state)
-        for shard in tf.split(padded, shards, axis=1)
-    ]
+    outputs = []
+    for shard in tf.split(padded, shards, axis=1):
+        start = initial_state(tf.shape(shard)[1])
+        outputs.append(_run_shard(chunk, weights, shard, start)[0])
     return tf.concat(outputs, axis=1)[:num_steps, :num_rows]
+
+
+def run_from(
+    chunk: Chunk,
+    weights: tuple,
+    inputs: tf.Tensor,
+    state: Any,
+    chunk_steps: int = CHUNK_STEPS,
+) -> tuple[tf.Tensor, Any]:
+    """Runs a recurrence over whole sequences from a state of one's own.
+
+    Args:
+      chunk: what happens in `chunk_steps` steps.
+      weights: tensors; gradients reach them.
+      inputs: float `[time, batch, depth]`; gradients reach them.
+      state: a nest of `[batch, ...]` tensors; gradients reach them.
+      chunk_steps: how many steps go into one program.
+
+    Returns:
+      float `[time, batch, units]`, and the state after the last step, rounded
+      up to whole chunks: it is of use where `chunk_steps` divides the time.
+    """
+    num_steps, num_rows = tf.unstack(tf.shape(inputs)[:2])
+    shards = num_shards()
+    added = -num_rows % shards
+    padded = tf.pad(inputs, [[0, -num_steps % chunk_steps], [0, added], [0, 0]])
+    parts = [
+        tf.split(_with_rows(leaf, added), shards)
+        for leaf in tf.nest.flatten(state)
+    ]
+    outputs, finals = [], []
+    for i, shard in enumerate(tf.split(padded, shards, axis=1)):
+        start = tf.nest.pack_sequence_as(
+            state,
+            [
+                tf.ensure_shape(part[i], [None, *part[i].shape[1:]])
+                for part in parts
+            ],
+        )
+        output, final = _run_shard(chunk, weights, shard, start, chunk_steps)
+        outputs.append(output)
+        finals.append(final)
+    final = tf.nest.map_structure(
+        lambda *leaves: tf.concat(leaves, axis=0)[:num_rows], *finals
+    )
+    return tf.concat(outputs, axis=1)[:num_steps, :num_rows], final
+
+
+def _with_rows(tensor: tf.Tensor, added: tf.Tensor) -> tf.Tensor:
+    """A tensor `[batch, ...]` with so many rows of zeros more."""
+    rest = [[0, 0]] * (tensor.shape.rank - 1)
+    padded = tf.pad(tensor, [[0, added], *rest])
+    return tf.ensure_shape(padded, [None, *tensor.shape[1:]])
 
 
 def num_shards() -> int:
@@ -70,43 +123,57 @@ def num_shards() -> int:
 
 
 def _run_shard(
-    chunk: Chunk, weights: tuple, inputs: tf.Tensor, initial_state: Callable
-) -> tf.Tensor:
-    """`run` on sequences whose length is a multiple of `CHUNK_STEPS`."""
-    start = initial_state(tf.shape(inputs)[1])
+    chunk: Chunk,
+    weights: tuple,
+    inputs: tf.Tensor,
+    start: Any,
+    chunk_steps: int = CHUNK_STEPS,
+) -> tuple[tf.Tensor, Any]:
+    """Outputs and last state; the length is a multiple of `chunk_steps`."""
+    num_states = len(tf.nest.flatten(start))
 
     @tf.custom_gradient
-    def sequence(inputs: tf.Tensor, *weights: tf.Tensor) -> tuple:
+    def sequence(inputs: tf.Tensor, *others: tf.Tensor) -> tuple:
         # An outer tape must not look into the programs: XLA hands out no
         # intermediate results.
         inputs = tf.stop_gradient(inputs)
-        weights = tuple(map(tf.stop_gradient, weights))
-        chunks = _cut(inputs)
-        outputs, states, kept = _forward(chunk, weights, chunks, start)
+        others = tuple(map(tf.stop_gradient, others))
+        weights = others[num_states:]
+        state = tf.nest.pack_sequence_as(start, others[:num_states])
+        chunks = _cut(inputs, chunk_steps)
+        outputs, final, states, kept = _forward(chunk, weights, chunks, state)
 
-        def gradient(d_outputs: tf.Tensor) -> tuple:
-            d_inputs, d_weights = _backward(
-                chunk, weights, chunks, start, states, kept, _cut(d_outputs)
+        def gradient(d_outputs: tf.Tensor, *d_final: tf.Tensor) -> tuple:
+            d_inputs, d_state, d_weights = _backward(
+                chunk,
+                weights,
+                chunks,
+                state,
+                states,
+                kept,
+                _cut(d_outputs, chunk_steps),
+                tf.nest.pack_sequence_as(start, d_final),
             )
-            return d_inputs, *d_weights
+            return d_inputs, *tf.nest.flatten(d_state), *d_weights
 
-        return outputs, gradient
+        return (outputs, *tf.nest.flatten(final)), gradient
 
-    return sequence(inputs, *weights)
+    outputs, *final = sequence(inputs, *tf.nest.flatten(start), *weights)
+    return outputs, tf.nest.pack_sequence_as(start, final)
 
 
-def _cut(sequence: tf.Tensor) -> tf.Tensor:
-    """`[time, batch, depth]` to `[chunks, CHUNK_STEPS, batch, depth]`."""
+def _cut(sequence: tf.Tensor, chunk_steps: int) -> tf.Tensor:
+    """`[time, batch, depth]` to `[chunks, chunk_steps, batch, depth]`."""
     return tf.reshape(
         sequence,
-        [-1, CHUNK_STEPS, tf.shape(sequence)[1], sequence.shape[-1]],
+        [-1, chunk_steps, tf.shape(sequence)[1], sequence.shape[-1]],
     )
 
 
 def _forward(
     chunk: Chunk, weights: tuple, chunks: tf.Tensor, start: Any
-) -> tuple[tf.Tensor, list, list]:
-    """All outputs `[time, batch, units]`; each chunk's state and kept.
+) -> tuple[tf.Tensor, Any, list, list]:
+    """All outputs `[time, batch, units]`; last state; all states and kept.
 
     The states are TensorArrays; the kept are (TensorArray, static shape).
     """
@@ -134,7 +201,7 @@ def _forward(
             _write(kept, k, keep),
         )
 
-    _, _, outputs, states, kept = tf.while_loop(
+    _, final, outputs, states, kept = tf.while_loop(
         lambda k, *_: k < num_chunks,
         body,
         (
@@ -146,7 +213,8 @@ def _forward(
         ),
         parallel_iterations=1,
     )
-    return outputs.concat(), states, list(zip(kept, kept_shapes, strict=True))
+    kept = list(zip(kept, kept_shapes, strict=True))
+    return outputs.concat(), final, states, kept
 
 
 def _backward(
@@ -157,8 +225,9 @@ def _backward(
     states: list[tf.TensorArray],
     kept: list[tuple[tf.TensorArray, tf.TensorShape]],
     d_outputs: tf.Tensor,
-) -> tuple[tf.Tensor, tuple]:
-    """Gradients of the inputs `[time, batch, depth]` and of the weights."""
+    d_final: Any,
+) -> tuple[tf.Tensor, Any, tuple]:
+    """Gradients of inputs `[time, batch, depth]`, first state, weights."""
     num_chunks = tf.shape(chunks)[0]
 
     def body(
@@ -183,18 +252,18 @@ def _backward(
             _shaped(total, weights),
         )
 
-    _, _, d_inputs, d_weights = tf.while_loop(
+    _, d_state, d_inputs, d_weights = tf.while_loop(
         lambda k, *_: k >= 0,
         body,
         (
             num_chunks - 1,
-            tf.nest.map_structure(tf.zeros_like, start),
+            d_final,
             tf.TensorArray(chunks.dtype, num_chunks),
             tuple(tf.zeros_like(w) for w in weights),
         ),
         parallel_iterations=1,
     )
-    return d_inputs.concat(), d_weights
+    return d_inputs.concat(), d_state, d_weights
 
 
 def _write(

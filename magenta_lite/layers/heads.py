@@ -211,6 +211,39 @@ class CategoricalsHead(keras.layers.Dense, HeadLayer):
         return tf.split(outputs, self.sizes, axis=-1)
 
 
+class SeparateCategoricalsHead(CategoricalsHead):
+    """A class for each field, from hidden states of the field's own.
+
+    Hidden states are those of all fields side by side, equally deep.
+
+    Args:
+      sizes: the number of classes of each field.
+      name: of the layer.
+    """
+
+    def __init__(self, sizes: tuple[int, ...], name: str = "logits") -> None:
+        super().__init__(sizes, name=name)
+        self.fields = [
+            keras.layers.Dense(size, name=f"field_{i}")
+            for i, size in enumerate(sizes)
+        ]
+
+    def build(self, input_shape: Any) -> None:
+        """Makes the weights of each field."""
+        depth = input_shape[-1] // len(self.sizes)
+        for field in self.fields:
+            field.build((*input_shape[:-1], depth))
+        self.built = True
+
+    def call(self, hidden: tf.Tensor) -> tf.Tensor:
+        """All logits side by side; see `HeadLayer`."""
+        parts = tf.split(hidden, len(self.sizes), axis=-1)
+        logits = [
+            field(part) for field, part in zip(self.fields, parts, strict=True)
+        ]
+        return tf.concat(logits, axis=-1)
+
+
 def draw_class(
     logits: tf.Tensor,
     sampler: LabelSampler,

@@ -16,7 +16,11 @@ _State = tuple[tuple[tf.Tensor, tf.Tensor], tf.Tensor]
 
 @dataclasses.dataclass(frozen=True)
 class LstmRecurrence(Recurrence):
-    """An LSTM step; the inner state is (h, c), each `[batch, units]`."""
+    """An LSTM step; the inner state is (h, c), each `[batch, units]`.
+
+    The memory is empty, or holds one row `[batch, 1, 4 * units]` that is added
+    to the sums before the gates: what inputs that never change have to say.
+    """
 
     units: int
 
@@ -38,6 +42,8 @@ class LstmRecurrence(Recurrence):
         kernel, recurrent_kernel, bias = weights
         h, c = inner
         z = tf.matmul(inputs, kernel) + tf.matmul(h, recurrent_kernel) + bias
+        if memory.shape[1]:
+            z += memory[:, 0]
         gates = activate_gates(z)
         h, c = next_cell(gates, c)
         return h, (h, c), h[:, :0]
@@ -75,6 +81,54 @@ class Lstm(RecurrentLayer):
             tf.convert_to_tensor(w)
             for w in (cell.kernel, cell.recurrent_kernel, cell.bias)
         )
+
+    def state_from(
+        self, h: tf.Tensor, c: tf.Tensor, constant: tf.Tensor | None = None
+    ) -> _State:
+        """A state to begin with.
+
+        Args:
+          h: float32 `[batch, units]`, what the layer last gave.
+          c: float32 `[batch, units]`, its memory cell.
+          constant: float32 `[batch, n]`, the last n of every step's inputs
+            where they never change: their product with the kernel is computed
+            once. Leave them out of the inputs to `run` and `step` then.
+        """
+        if constant is None:
+            return (h, c), tf.zeros([tf.shape(h)[0], 0, 0])
+        kernel = self.weight_tensors()[0][-constant.shape[-1] :]
+        return (h, c), tf.matmul(constant, kernel)[:, tf.newaxis]
+
+    def run(
+        self,
+        inputs: tf.Tensor,
+        state: _State,
+        chunk_steps: int = chunked.CHUNK_STEPS,
+    ) -> tuple[tf.Tensor, _State]:
+        """Runs over sequences from a state; see `chunked.run_from`.
+
+        Args:
+          inputs: float32 `[time, batch, depth]`, without constant ones.
+          state: from `state_from`.
+          chunk_steps: the state that is returned is the last one where this
+            divides the time.
+
+        Returns:
+          float32 `[time, batch, units]` and the last state.
+        """
+        weights = self._weights_for(inputs)
+        return chunked.run_from(_CHUNK, weights, inputs, state, chunk_steps)
+
+    def step(
+        self, inputs: tf.Tensor, state: _State
+    ) -> tuple[tf.Tensor, _State]:
+        """One step; `inputs` are without constant ones."""
+        return self.recurrence().step(self._weights_for(inputs), inputs, state)
+
+    def _weights_for(self, inputs: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """All weights; of the kernel, the rows of the inputs."""
+        kernel, *others = self.weight_tensors()
+        return kernel[: inputs.shape[-1]], *others
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """`[time, batch, depth]` to `[time, batch, units]`."""
@@ -135,6 +189,8 @@ def _forward(weights: tuple, inputs: tf.Tensor, state: _State) -> tuple:
     (h, c), memory = state
     num_steps = inputs.shape[0]
     projected = on_rows(inputs, kernel) + bias  # [t, b, 4u]
+    if memory.shape[1]:
+        projected += memory[tf.newaxis, :, 0]
     gates = tf.TensorArray(inputs.dtype, num_steps)
     cells = tf.TensorArray(inputs.dtype, num_steps)
     outputs = tf.TensorArray(inputs.dtype, num_steps)
@@ -211,6 +267,8 @@ def _backward(
         tf.reduce_sum(d_z, [0, 1]),
     )
     d_inputs = on_rows(d_z, tf.transpose(kernel))
+    if d_memory.shape[1]:
+        d_memory += tf.reduce_sum(d_z, axis=0)[:, tf.newaxis]
     return d_weights, d_inputs, ((d_h, d_c), d_memory)
 
 

@@ -7,6 +7,7 @@ from magenta_lite.layers.heads import (
     CategoricalHead,
     CategoricalsHead,
     HeadLayer,
+    SeparateCategoricalsHead,
 )
 
 
@@ -27,4 +28,22 @@ def make_head_layer(head: heads.Head) -> HeadLayer:
         from magenta_lite.layers.nade import NadeHead
 
         return NadeHead(head.num_bits, head.num_hidden)
+    if isinstance(head, heads.Groove):
+        from magenta_lite.layers.groove import GrooveHead
+
+        return GrooveHead(head.num_drums)
     raise TypeError(f"no layer for {type(head).__name__}")
+
+
+def make_separate_head_layer(head: heads.Head) -> HeadLayer:
+    """Makes a layer that sees hidden states of each field's own.
+
+    Args:
+      head: several classes at once.
+
+    Raises:
+      TypeError: if it is something else.
+    """
+    if isinstance(head, heads.Categoricals):
+        return SeparateCategoricalsHead(head.sizes)
+    raise TypeError(f"{type(head).__name__} has no separate fields")

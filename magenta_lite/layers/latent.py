@@ -1,0 +1,72 @@
+"""A latent vector: a diagonal Gaussian, and how far it is from the prior."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+_STDDEV = 1e-3
+"""Of new weights: at the start every clip has almost the same Gaussian."""
+_TINY = 1e-30
+
+
+class DiagonalGaussian(keras.layers.Layer):
+    """Mean and standard deviation of a latent vector, from an embedding.
+
+    As in MusicVAE (Roberts et al., 2018): the mean is linear in the
+    embedding, the deviation is a softplus of another linear map. The prior is
+    the standard normal.
+
+    Args:
+      size: of the latent vector.
+      name: of the layer.
+    """
+
+    def __init__(self, size: int, name: str = "latent") -> None:
+        super().__init__(name=name)
+        self.size = size
+        self.mu = _linear(size, "mu")
+        self.sigma = _linear(size, "sigma")
+
+    def build(self, input_shape: Any) -> None:
+        """Makes the weights for embeddings `[..., depth]`."""
+        self.mu.build(input_shape)
+        self.sigma.build(input_shape)
+        self.built = True
+
+    def call(self, embedding: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """`[batch, depth]` to mean and deviation, each `[batch, size]`."""
+        return self.mu(embedding), tf.nn.softplus(self.sigma(embedding))
+
+
+def sample(mu: tf.Tensor, sigma: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Draws one vector of each Gaussian; gradients reach both arguments.
+
+    Args:
+      mu: float32 `[batch, size]`.
+      sigma: float32 `[batch, size]`, positive.
+      seed: int32 `[2]`.
+    """
+    return mu + sigma * tf.random.stateless_normal(tf.shape(mu), seed)
+
+
+def kl_from_prior(mu: tf.Tensor, sigma: tf.Tensor) -> tf.Tensor:
+    """Kullback-Leibler divergence from N(0, 1) in nats.
+
+    Args:
+      mu: float32 `[batch, size]`.
+      sigma: float32 `[batch, size]`, positive.
+
+    Returns:
+      float32 `[batch, size]`; a clip's divergence is the sum over its last
+      axis.
+    """
+    log_sigma = tf.math.log(tf.maximum(sigma, _TINY))
+    return 0.5 * (tf.square(mu) + tf.square(sigma) - 1) - log_sigma
+
+
+def _linear(size: int, name: str) -> keras.layers.Dense:
+    initializer = keras.initializers.RandomNormal(stddev=_STDDEV)
+    return keras.layers.Dense(size, kernel_initializer=initializer, name=name)
