@@ -9,6 +9,7 @@ ROOT = Path(__file__).resolve().parent
 COMMANDS = (
     "prepare",
     "inspect_dataset",
+    "inspect_bundle",
     "train",
     "evaluate",
     "export",

@@ -42,6 +42,16 @@ def recipes():
     return tuple(found.values())
 
 
+def recipe_parts(recipe_id):
+    """The codec and the encoding of the recipe of this id."""
+    (recipe,) = [r for r in RECIPES if r.endswith(f"/{recipe_id}.gin")]
+    config.parse([recipe], entry="train")
+    bound = gin.get_bindings("train")
+    encoding = bound["encoding"](**bound["codec"].encoding_sizes())
+    gin.clear_config()
+    return bound["codec"], encoding
+
+
 def codecs():
     """Every different codec, with the name of a recipe that uses it."""
     found = {}

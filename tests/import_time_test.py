@@ -55,7 +55,14 @@ FLAGS = {
         "output_csv",
         "output_png",
     ],
-    "export": ["run_dir", "bundle_file", "bundle_description"],
+    "inspect_bundle": ["config", "attention_length", "json"],
+    "export": [
+        "run_dir",
+        "from",
+        "config",
+        "bundle_file",
+        "bundle_description",
+    ],
     "generate": [
         "bundle_file",
         "output_dir",

@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from magenta_lite.bundles.tf_checkpoint import TensorInfo, TfCheckpoint
 from magenta_lite.notes.proto import generator_pb2
 
 _RENAMED = {  # what older versions of TensorFlow called the same variables
@@ -10,7 +11,8 @@ _RENAMED = {  # what older versions of TensorFlow called the same variables
     "tf_0": (
         ("kernel", "Linear/Matrix"),
         ("bias", "Linear/Bias"),
-        ("rnn/multi_rnn_cell/cell_", "RNN/MultiRNNCell/Cell"),
+        ("rnn/", "RNN/"),
+        ("multi_rnn_cell/cell_", "MultiRNNCell/Cell"),
         ("basic_lstm_cell", "BasicLSTMCell"),
         ("attention_cell_wrapper", "AttentionCellWrapper"),
         ("attn_output_projection", "AttnOutputProjection"),
@@ -18,32 +20,76 @@ _RENAMED = {  # what older versions of TensorFlow called the same variables
         ("attention/attn_v", "Attention/AttnV"),
         ("attention/", "Attention/"),
     ),
+    "magenta_js": (("attn_output_projection", "attention_output_projection"),),
+    "cudnn": (
+        ("rnn/multi", "cudnn_lstm/rnn/multi"),
+        ("basic_lstm_cell", "cudnn_compatible_lstm_cell"),
+    ),
 }
+WRAPPER = "attention_cell_wrapper/"
 
 
-def rnn_variables(input_depth, units, num_classes, attention=False, seed=0):
-    """Random values of all variables of an event-sequence RNN."""
+class InMemory(TfCheckpoint):
+    """Variables that no file holds."""
+
+    def __init__(self, variables):
+        self._variables = variables
+        self.tensors = {
+            name: TensorInfo(values.shape, values.dtype)
+            for name, values in variables.items()
+        }
+
+    def _read(self, name, info):
+        return self._variables[name]
+
+
+def rnn_variables(
+    input_depth,
+    units,
+    num_outputs,
+    attention="",
+    residual=False,
+    nade_hidden=0,
+    seed=0,
+):
+    """Random values of all variables of an event-sequence RNN.
+
+    Args:
+      input_depth: of the encoding.
+      units: of the layers.
+      num_outputs: classes, or bits of a NADE.
+      attention: "first" for around the first layer, "all" for around all.
+      residual: whether layers add their inputs.
+      nade_hidden: hidden units of a NADE; 0 for none.
+      seed: of the values.
+    """
     shapes = {}
+    root = "decoder/" if nade_hidden else "rnn/"
     below = input_depth
+    if attention == "all":
+        root += WRAPPER
+        _attention_shapes(shapes, root, below, units[-1], sum(units))
     for i, size in enumerate(units):
-        scope = f"rnn/multi_rnn_cell/cell_{i}/"
-        if attention and i == 0:
-            scope += "attention_cell_wrapper/"
-            shapes |= {
-                f"{scope}kernel": (below + size, below),
-                f"{scope}bias": (below,),
-                f"{scope}attention/kernel": (2 * size, size),
-                f"{scope}attention/bias": (size,),
-                f"{scope}attention/attn_w": (1, 1, size, size),
-                f"{scope}attention/attn_v": (size,),
-                f"{scope}attn_output_projection/kernel": (2 * size, size),
-                f"{scope}attn_output_projection/bias": (size,),
-            }
+        scope = f"{root}multi_rnn_cell/cell_{i}/"
+        if residual and (i == 0 or size != units[i - 1]):
+            scope += "input_projection_wrapper/"
+            shapes[f"{scope}kernel"] = (below, size)
+            shapes[f"{scope}bias"] = (size,)
+            below = size
+        if attention == "first" and i == 0:
+            scope += WRAPPER
+            _attention_shapes(shapes, scope, below, size, size)
         shapes[f"{scope}basic_lstm_cell/kernel"] = (below + size, 4 * size)
         shapes[f"{scope}basic_lstm_cell/bias"] = (4 * size,)
         below = size
-    shapes["fully_connected/weights"] = (below, num_classes)
-    shapes["fully_connected/biases"] = (num_classes,)
+    if nade_hidden:
+        shapes["nade/w_enc"] = (num_outputs, 1, nade_hidden)
+        shapes["nade/w_dec_t"] = (num_outputs, nade_hidden, 1)
+        shapes["decoder/dense/kernel"] = (below, nade_hidden + num_outputs)
+        shapes["decoder/dense/bias"] = (nade_hidden + num_outputs,)
+    else:
+        shapes["fully_connected/weights"] = (below, num_outputs)
+        shapes["fully_connected/biases"] = (num_outputs,)
     random = np.random.default_rng(seed)
     return {
         name: random.normal(0, 0.3, shape).astype(np.float32)
@@ -51,8 +97,21 @@ def rnn_variables(input_depth, units, num_classes, attention=False, seed=0):
     }
 
 
+def _attention_shapes(shapes, scope, below, units, num_cells):
+    shapes |= {
+        f"{scope}kernel": (below + units, below),
+        f"{scope}bias": (below,),
+        f"{scope}attention/kernel": (2 * num_cells, units),
+        f"{scope}attention/bias": (units,),
+        f"{scope}attention/attn_w": (1, 1, units, units),
+        f"{scope}attention/attn_v": (units,),
+        f"{scope}attn_output_projection/kernel": (2 * units, units),
+        f"{scope}attn_output_projection/bias": (units,),
+    }
+
+
 def renamed(variables, version):
-    """The same variables under the names of an older TensorFlow."""
+    """The same variables under the names of another version."""
     result = {}
     for name, values in variables.items():
         if not name.startswith("fully_connected"):

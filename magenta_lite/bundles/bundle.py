@@ -23,24 +23,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from google.protobuf.message import DecodeError
-
 import magenta_lite
+from magenta_lite.bundles import container, original, original_source, weights
 from magenta_lite.bundles import manifest as manifests
-from magenta_lite.bundles import original, table_file, weights, wire
 from magenta_lite.bundles.errors import BundleError
 from magenta_lite.codecs.base import Codec
 from magenta_lite.encodings.base import Encoding
 from magenta_lite.models.base import Model
 from magenta_lite.notes.proto import generator_pb2
-
-SCHEMA_VERSION = 1
-"""The version of the manifest; newer ones are refused."""
-
-MAX_BYTES = 2**31 - 1
-"""No proto can be longer."""
-
-_MAX_MANIFEST_BYTES = 2**23
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +44,7 @@ class Bundle:
       id: names the kind of model, e.g. "basic_rnn".
       description: for people.
       manifest: see the module.
+      notes: what an original model did not say, and what is assumed.
     """
 
     model: Model
@@ -62,6 +53,7 @@ class Bundle:
     id: str
     description: str
     manifest: dict[str, Any]
+    notes: tuple[str, ...] = ()
 
 
 def write_bundle(
@@ -110,14 +102,21 @@ def write_bundle(
 
 
 def read_bundle(
-    path: str | os.PathLike, extra_classes: Iterable[type] = ()
+    path: str | os.PathLike,
+    extra_classes: Iterable[type] = (),
+    *,
+    config: str = "",
+    attention_length: int | None = None,
 ) -> Bundle:
-    """Reads a bundle.
+    """Reads a bundle, or a checkpoint of the original Magenta.
 
     Args:
-      path: the file.
+      path: the file; or a folder, a prefix or an archive of checkpoints, see
+        `original_source`.
       extra_classes: codecs, encodings and models outside magenta_lite that
         the bundle may name.
+      config: the id of a model of the original, where nothing says it.
+      attention_length: of such a model, where no graph says it.
 
     Raises:
       BundleError: if it is missing, truncated, tampered with, foreign or
@@ -125,13 +124,13 @@ def read_bundle(
       OSError: if the file cannot be read.
     """
     path = Path(path)
-    if not path.is_file():
-        what = "is not a file" if path.exists() else "does not exist"
-        raise BundleError(f"bundle {path} {what}.", "missing")
-    if path.stat().st_size > MAX_BYTES:
-        raise BundleError(f"{path} is too large for a bundle.", "too_large")
+    if original_source.is_original(path):
+        return from_original(
+            original.plan_of_path(path, config, attention_length)
+        )
+    data = container.read_file(path)
     try:
-        return from_bytes(path.read_bytes(), extra_classes)
+        return from_bytes(data, extra_classes, config, attention_length)
     except BundleError as error:
         raise BundleError(f"bundle {path}: {error}", error.reason) from error
 
@@ -146,7 +145,7 @@ def to_bytes(
     """The bytes of a bundle; see `write_bundle`."""
     weight_bytes = weights.to_bytes(model)
     manifest = {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": container.SCHEMA_VERSION,
         "package_version": magenta_lite.__version__,
         "codec": manifests.describe(codec),
         "encoding": manifests.describe(model.encoding),
@@ -160,27 +159,25 @@ def to_bytes(
     proto.bundle_details.description = description
     proto.bundle_details.SetInParent()
     proto.checkpoint_file.append(weight_bytes)
-    manifest["manifest_sha256"] = _manifest_sha256(manifest, proto)
+    manifest["manifest_sha256"] = container.manifest_sha256(manifest, proto)
     proto.metagraph_file = json.dumps(
         manifest, sort_keys=True, allow_nan=False
     ).encode()
     return proto.SerializeToString(deterministic=True)
 
 
-def from_bytes(data: bytes, extra_classes: Iterable[type] = ()) -> Bundle:
+def from_bytes(
+    data: bytes,
+    extra_classes: Iterable[type] = (),
+    config: str = "",
+    attention_length: int | None = None,
+) -> Bundle:
     """Reads the bytes of a bundle; see `read_bundle`."""
-    fields = wire.check(data)
-    proto = generator_pb2.GeneratorBundle()
-    try:
-        proto.ParseFromString(data)
-    except DecodeError as error:
-        raise BundleError("it is damaged; get it anew.", "tampered") from error
-    if _is_original(proto):
-        return _from_original(proto)
-    manifest = _read_manifest(proto)
-    if wire.BUNDLE_DETAILS not in fields:
-        raise wire.truncated()
-    _check_sums(manifest, proto)
+    proto = container.parse(data)
+    if container.is_original(proto):
+        source = original.source_of(proto)
+        return from_original(original.plan(source, config, attention_length))
+    manifest = container.read_manifest(proto)
     extra_classes = tuple(extra_classes)
     codec = manifests.build_codec(manifest.get("codec"), extra_classes)
     encoding = manifests.build_encoding(manifest.get("encoding"), extra_classes)
@@ -209,85 +206,15 @@ def from_bytes(data: bytes, extra_classes: Iterable[type] = ()) -> Bundle:
     )
 
 
-def _is_original(proto: generator_pb2.GeneratorBundle) -> bool:
-    files = proto.checkpoint_file
-    return len(files) == 1 and table_file.is_table(files[0])
-
-
-def _from_original(proto: generator_pb2.GeneratorBundle) -> Bundle:
-    """A bundle of the original Magenta."""
-    details = proto.generator_details
-    model, codec = original.convert(proto)
-    manifest = {
-        "codec": manifests.describe(codec),
-        "encoding": manifests.describe(model.encoding),
-        "model": manifests.describe(model),
-        "provenance": {"made_by": "the original Magenta"},
-    }
+def from_original(planned: original.Plan) -> Bundle:
+    """Makes what was planned of a model of the original Magenta."""
+    model = original.build(planned)
     return Bundle(
         model=model,
-        codec=codec,
+        codec=planned.codec,
         encoding=model.encoding,
-        id=details.id,
-        description=proto.bundle_details.description or details.description,
-        manifest=manifest,
+        id=planned.model_id,
+        description=planned.description,
+        manifest=planned.manifest,
+        notes=planned.notes,
     )
-
-
-def _read_manifest(proto: generator_pb2.GeneratorBundle) -> dict[str, Any]:
-    """The manifest, if it is one that this version understands."""
-    _check_kind(proto)
-    if len(proto.metagraph_file) > _MAX_MANIFEST_BYTES:
-        raise BundleError("its manifest is too large.", "too_large")
-    try:
-        manifest = json.loads(proto.metagraph_file, parse_constant=_refuse)
-        version = manifest["schema_version"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise BundleError(
-            "its manifest is damaged; get it anew.", "tampered"
-        ) from error
-    if isinstance(version, int) and version > SCHEMA_VERSION:
-        maker = str(manifest.get("package_version"))[:40]
-        raise BundleError(
-            f"it was written by a newer magenta_lite ({maker}); update with "
-            "`pip install -U magenta_lite`.",
-            "newer",
-        )
-    return manifest
-
-
-def _check_kind(proto: generator_pb2.GeneratorBundle) -> None:
-    """Tells our bundles from other protos."""
-    if proto.metagraph_file.startswith(b"{"):
-        if len(proto.checkpoint_file) == 1:
-            return
-        raise BundleError("it holds no weights.", "tampered")
-    raise wire.foreign()
-
-
-def _check_sums(
-    manifest: dict[str, Any], proto: generator_pb2.GeneratorBundle
-) -> None:
-    weights_sum = hashlib.sha256(proto.checkpoint_file[0]).hexdigest()
-    if manifest.get("weights_sha256") != weights_sum or manifest.get(
-        "manifest_sha256"
-    ) != _manifest_sha256(manifest, proto):
-        raise BundleError(
-            "it was changed after it was written (a checksum differs); get "
-            "it anew.",
-            "tampered",
-        )
-
-
-def _manifest_sha256(
-    manifest: Mapping[str, Any], proto: generator_pb2.GeneratorBundle
-) -> str:
-    content = {k: v for k, v in manifest.items() if k != "manifest_sha256"}
-    details = proto.generator_details
-    words = [details.id, details.description, proto.bundle_details.description]
-    text = json.dumps([content, words], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from magenta_lite.bundles.errors import BundleError
 from magenta_lite.bundles.proto_fields import fields, message, text
 
 _GRAPH_DEF = 2
@@ -17,6 +18,8 @@ _NODE_NAME, _NODE_OP, _NODE_ATTR = 1, 2, 5
 _MAP_KEY, _MAP_VALUE = 1, 2
 _ATTR_TENSOR = 8
 _TENSOR_CONTENT = 4
+# A graph of Magenta's has about one MiB; a longer one takes too long to read.
+_MAX_BYTES = 2**25
 
 
 def attention_length(metagraph: bytes) -> int | None:
@@ -33,6 +36,8 @@ def attention_length(metagraph: bytes) -> int | None:
     Raises:
       BundleError: if it is no MetaGraphDef.
     """
+    if len(metagraph) > _MAX_BYTES:
+        raise BundleError("its graph is too large.", "too_large")
     for name, tensor in _constants(memoryview(metagraph)):
         parts = name.lower().replace("_", "").split("/")
         if (

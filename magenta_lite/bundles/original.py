@@ -1,40 +1,253 @@
-"""Bundles of the original Magenta, as models of ours.
+"""Models of the original Magenta, as models of ours.
 
-Such a bundle holds a TensorFlow 1 checkpoint and the graph that it was saved
-from. Both are read as data; nothing in them is run.
+A bundle of the original holds a TensorFlow 1 checkpoint and the graph that it
+was saved from; a checkpoint of a training, or one of Magenta.js, holds the
+variables alone. All are read as data; nothing in them is run.
+
+`plan` says what there is without loading TensorFlow, `build` makes the model.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from magenta_lite.bundles import original_layers, original_rnn
 from magenta_lite.bundles.errors import BundleError
-from magenta_lite.bundles.metagraph import attention_length
-from magenta_lite.bundles.original_kinds import kind_of
-from magenta_lite.bundles.original_rnn import build_event_rnn
+from magenta_lite.bundles.original_kinds import (
+    OriginalKind,
+    ids_that_fit,
+    kind_of,
+)
+from magenta_lite.bundles.original_source import (
+    MAX_ATTENTION_LENGTH,
+    OriginalSource,
+    checked_attention_length,
+    open_source,
+)
 from magenta_lite.bundles.tf_checkpoint import CheckpointV1
 from magenta_lite.codecs.base import Codec
-from magenta_lite.models.base import Model
 from magenta_lite.notes.proto import generator_pb2
 
-MAX_ATTENTION_LENGTH = 4096
-"""Longer ones are no music model's."""
+if TYPE_CHECKING:
+    from magenta_lite.models.base import Model
+
+_MODEL = "magenta_lite.models.event_rnn:EventRnn"
 
 
-def convert(proto: generator_pb2.GeneratorBundle) -> tuple[Model, Codec]:
-    """The model and the codec of an original bundle.
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What an original model is, and how to make it.
 
-    Layer sizes are those of its variables, whatever its id's defaults are.
+    Attributes:
+      model_id: names the kind of model.
+      description: for people.
+      made_by: who wrote it.
+      codec: NoteSequences to events and back.
+      encoding: a description, see `manifest.describe`.
+      model: a description.
+      num_parameters: how many numbers were trained.
+      notes: what could not be read from the weights, and what is assumed.
+      weights_fn: reads and checks the weights, by the names of our model.
+    """
+
+    model_id: str
+    description: str
+    made_by: str
+    codec: Codec
+    encoding: dict[str, Any]
+    model: dict[str, Any]
+    num_parameters: int
+    notes: tuple[str, ...]
+    weights_fn: Callable[[], dict[str, np.ndarray]]
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """Like that of a bundle of ours."""
+        from magenta_lite.bundles import manifest
+
+        return {
+            "codec": manifest.describe(self.codec),
+            "encoding": self.encoding,
+            "model": self.model,
+            "provenance": {"made_by": self.made_by, "id": self.model_id},
+        }
+
+
+def source_of(proto: generator_pb2.GeneratorBundle) -> OriginalSource:
+    """What an original bundle holds.
 
     Raises:
-      BundleError: if its id is not known (`magenta`), or it is damaged.
+      BundleError: if it is damaged.
     """
-    kind = kind_of(proto.generator_details.id)
-    length = attention_length(proto.metagraph_file)
-    if length is not None and not 0 < length <= MAX_ATTENTION_LENGTH:
-        raise BundleError(f"its attention length is {length}.", "tampered")
-    codec = kind.codec()
-    model = build_event_rnn(
+    details = proto.generator_details
+    return OriginalSource(
         CheckpointV1(proto.checkpoint_file[0]),
-        kind.encoding(**codec.encoding_sizes()),
-        length or kind.attention_length,
+        model_id=details.id,
+        description=proto.bundle_details.description or details.description,
+        attention_length=checked_attention_length(proto.metagraph_file),
     )
-    return model, codec
+
+
+def plan(
+    source: OriginalSource,
+    model_id: str = "",
+    attention_length: int | None = None,
+) -> Plan:
+    """Says what a source holds.
+
+    Sizes are those of its variables, whatever its id's defaults are.
+
+    Args:
+      source: see `original_source.open_source`, `source_of`.
+      model_id: an id of `original_kinds.KINDS`, where the source has none or
+        another one; "" takes its own, or the only one that fits.
+      attention_length: where its graph is missing; None for that or, without
+        a graph, the id's default.
+
+    Raises:
+      BundleError: if the id is not known (`magenta`), several could be meant,
+        or it is damaged.
+    """
+    variables = original_layers.Variables(source.checkpoint)
+    layers = original_layers.find(variables)
+    depth = original_layers.input_depth(variables, layers)
+    num_outputs = layers.num_bits or layers.num_outputs
+    model_id = model_id or source.model_id
+    if not model_id:
+        fitting = ids_that_fit(
+            depth, num_outputs, bool(layers.attention), bool(layers.num_bits)
+        )
+        model_id = _only(fitting, depth, num_outputs)
+    kind = kind_of(model_id)
+    _check_kind(model_id, kind, depth, num_outputs, bool(layers.num_bits))
+    length, notes = _attention_length(
+        source, layers, kind, model_id, attention_length
+    )
+    codec, encoding = _codec_and_encoding(kind, layers)
+    return Plan(
+        model_id=model_id,
+        description=source.description,
+        made_by=source.made_by,
+        codec=codec,
+        encoding=encoding,
+        model={
+            "class": _MODEL,
+            "config": original_rnn.model_config(layers, length),
+        },
+        num_parameters=original_rnn.num_parameters(variables, layers),
+        notes=notes,
+        weights_fn=functools.partial(
+            original_rnn.convert_weights, variables, layers, depth
+        ),
+    )
+
+
+def plan_of_path(
+    path: Path, model_id: str = "", attention_length: int | None = None
+) -> Plan:
+    """`plan` of a checkpoint, a folder or an archive.
+
+    Raises:
+      BundleError: see `plan`; the message names the path.
+      OSError: if it cannot be read.
+    """
+    try:
+        return plan(open_source(path), model_id, attention_length)
+    except BundleError as error:
+        raise BundleError(f"{path}: {error}", error.reason) from error
+
+
+def build(planned: Plan) -> Model:
+    """Makes the model, with its weights.
+
+    Raises:
+      BundleError: if a weight is missing, has another shape than the others
+        call for, or is not finite.
+    """
+    from magenta_lite.bundles import manifest, weights
+
+    arrays = planned.weights_fn()
+    encoding = manifest.build_encoding(planned.encoding)
+    return weights.build_checked(
+        functools.partial(manifest.build_model, planned.model, encoding),
+        arrays,
+    )
+
+
+def _check_kind(
+    model_id: str,
+    kind: OriginalKind,
+    depth: int,
+    num_outputs: int,
+    has_nade: bool,
+) -> None:
+    if kind.has_nade != has_nade:
+        who = f"{model_id} has a NADE" if kind.has_nade else "it has a NADE"
+        raise BundleError(f"{who}, the other has none.", "tampered")
+    if (kind.input_depth, kind.num_outputs) != (depth, num_outputs):
+        raise BundleError(
+            f"it has {depth} inputs and {num_outputs} outputs; {model_id} has "
+            f"{kind.input_depth} and {kind.num_outputs}.",
+            "tampered",
+        )
+
+
+def _only(fitting: list[str], depth: int, num_outputs: int) -> str:
+    if len(fitting) == 1:
+        return fitting[0]
+    sizes = f"{depth} inputs and {num_outputs} outputs"
+    if fitting:
+        raise BundleError(
+            f"nothing says what kind of model it is; {sizes} fit to "
+            f"{' and '.join(fitting)}: name one (--config).",
+            "magenta",
+        )
+    raise BundleError(
+        f"no model of the original Magenta has {sizes}.", "magenta"
+    )
+
+
+def _attention_length(
+    source: OriginalSource,
+    layers: original_layers.Layers,
+    kind: OriginalKind,
+    model_id: str,
+    asked: int | None,
+) -> tuple[int, tuple[str, ...]]:
+    """The length of the attention, and what to say of it."""
+    if asked is not None and not 0 < asked <= MAX_ATTENTION_LENGTH:
+        raise BundleError(
+            f"the attention length is 1 to {MAX_ATTENTION_LENGTH}, not {asked}."
+        )
+    if not layers.attention:
+        return 0, ()
+    if found := asked or source.attention_length:
+        return found, ()
+    if not kind.attention_length:
+        raise BundleError(
+            "it has an attention cell and no graph that says how far it looks "
+            "back; name that (--attention_length).",
+            "magenta",
+        )
+    note = (
+        "no graph says how far the attention looks back; "
+        f"{kind.attention_length} steps are the default of {model_id} "
+        "(--attention_length changes them)."
+    )
+    return kind.attention_length, (note,)
+
+
+def _codec_and_encoding(
+    kind: OriginalKind, layers: original_layers.Layers
+) -> tuple[Codec, dict[str, Any]]:
+    codec = kind.codec()
+    sizes = codec.encoding_sizes()
+    if layers.num_bits:
+        sizes["num_hidden"] = layers.num_hidden
+    return codec, kind.encoding(**sizes)

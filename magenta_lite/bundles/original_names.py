@@ -16,13 +16,15 @@ _SCOPES = {
     "r_n_n": "rnn",
     "basic_l_s_t_m_cell": "basic_lstm_cell",
     "l_s_t_m_cell": "lstm_cell",
+    # What Magenta.js calls it.
+    "attention_output_projection": "attn_output_projection",
 }
 _LEAVES = {
     "weights": "kernel",
     "matrix": "kernel",
     "biases": "bias",
 }
-_LEFT_OUT = {"linear", "dropout_wrapper"}
+_LEFT_OUT = {"linear", "dropout_wrapper", "residual_wrapper"}
 
 
 def canonical(name: str) -> str:

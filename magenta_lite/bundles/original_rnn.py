@@ -1,139 +1,122 @@
-"""The weights of an original event-sequence RNN, put into an `EventRnn`."""
+"""The weights of an original event-sequence RNN, as those of an `EventRnn`.
+
+Nothing here loads TensorFlow: names, shapes and numbers are all there is.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import cast
+import math
+from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
-from magenta_lite.bundles.errors import BundleError
-from magenta_lite.bundles.original_names import canonical
-from magenta_lite.bundles.tf_checkpoint import TfCheckpoint
-from magenta_lite.encodings.base import Encoding
-from magenta_lite.layers.attention_cell import AttentionCell
-from magenta_lite.layers.lstm import Lstm
-from magenta_lite.models.event_rnn import EventRnn
-
-_CELL = "rnn/multi_rnn_cell/cell_{}/"
-_WRAPPER = "attention_cell_wrapper/"
-# Kinds of cells, and what their code added to the bias of the forget gate.
-_FORGET_BIAS = {
-    "basic_lstm_cell": 1.0,
-    "lstm_cell": 1.0,
-    "cudnn_compatible_lstm_cell": 0.0,
-}
-_MAX_LAYERS = 64
+from magenta_lite.bundles.original_layers import (
+    FORGET_BIAS,
+    Layers,
+    Variables,
+)
 
 
-def build_event_rnn(
-    checkpoint: TfCheckpoint, encoding: Encoding, attention_length: int
-) -> EventRnn:
-    """A model with the sizes and weights of a checkpoint.
-
-    Optimizer slots and counters of a training checkpoint are left out.
+def model_config(layers: Layers, attention_length: int) -> dict[str, Any]:
+    """The arguments of `EventRnn` beside the encoding.
 
     Args:
-      checkpoint: what to take the weights from.
-      encoding: the one it was trained with.
-      attention_length: used where the checkpoint has an attention cell.
+      layers: what there is.
+      attention_length: used where there is an attention cell.
+    """
+    config: dict[str, Any] = {
+        "units": list(layers.units),
+        "residual": layers.is_residual,
+    }
+    if layers.attention:
+        config["attention_length"] = attention_length
+        config["attention_over"] = "all" if layers.attends_to_all else "first"
+    return config
+
+
+def num_parameters(variables: Variables, layers: Layers) -> int:
+    """How many numbers belong to the layers."""
+    scopes = {*layers.cells, *layers.projections, layers.head, "nade"}
+    if layers.attention:
+        scopes |= {
+            layers.attention,
+            f"{layers.attention}/attention",
+            f"{layers.attention}/attn_output_projection",
+        }
+    return sum(
+        math.prod(variables.shape(name))
+        for name in variables.names
+        if name.rpartition("/")[0] in scopes - {""}
+    )
+
+
+def convert_weights(
+    variables: Variables, layers: Layers, input_depth: int
+) -> dict[str, np.ndarray]:
+    """The weights of the `EventRnn` by name.
+
+    Optimizer slots and counters of a training checkpoint are left out.
 
     Raises:
       BundleError: if a variable is missing, has another shape than the
         others call for, or holds something else than finite numbers.
     """
-    source = _Source(checkpoint)
-    cells = source.cells()
-    units = tuple(source.shape(f"{cell}/bias")[0] // 4 for cell in cells)
-    attends = _WRAPPER in cells[0]
-    model = EventRnn(
-        encoding, units, attention_length=attention_length if attends else 0
-    )
-    below = encoding.input_depth
-    for layer, cell, depth in zip(model.recurrent, cells, units, strict=True):
-        lstm = layer
-        if isinstance(layer, AttentionCell):
-            _assign_attention(source, layer, cell.rpartition("/")[0] + "/")
-            lstm = layer.layer
-        _assign_lstm(source, cast(Lstm, lstm), cell, below)
-        below = depth
-    source.assign(model.head.kernel, "fully_connected/kernel")
-    source.assign(model.head.bias, "fully_connected/bias")
-    return model
+    found: dict[str, np.ndarray] = {}
+    depth = input_depth
+    scope = ""
+    if layers.attention and layers.attends_to_all:
+        scope = "attention/stack/"
+        _attention(found, variables, layers, depth, sum(layers.units))
+    for i, (cell, units) in enumerate(
+        zip(layers.cells, layers.units, strict=True)
+    ):
+        if layers.projections[i]:
+            name = f"input_projection_{i}"
+            _dense(found, name, variables, layers.projections[i], depth, units)
+            depth = units
+        attends = i == 0 and layers.attention and not layers.attends_to_all
+        if attends:
+            _attention(found, variables, layers, depth, units)
+        prefix = "attention/" if attends else scope
+        _lstm(found, f"{prefix}lstm_{i}", variables, cell, depth, units)
+        depth = units
+    _head(found, variables, layers)
+    return found
 
 
-class _Source:
-    """A checkpoint whose variables have the newest names."""
-
-    def __init__(self, checkpoint: TfCheckpoint) -> None:
-        self._checkpoint = checkpoint
-        self._names: Mapping[str, str] = {
-            canonical(name): name for name in checkpoint.tensors
-        }
-
-    def cells(self) -> list[str]:
-        """The scopes of the LSTM cells, from the input up."""
-        found = []
-        for i in range(_MAX_LAYERS):
-            scopes = [
-                _CELL.format(i) + wrapper + kind
-                for wrapper in ("", _WRAPPER)
-                for kind in _FORGET_BIAS
-            ]
-            here = [s for s in scopes if f"{s}/bias" in self._names]
-            if not here:
-                break
-            found += here[:1]
-        if not found:
-            raise BundleError(
-                "its checkpoint holds no LSTM layers of a Magenta model.",
-                "foreign",
-            )
-        return found
-
-    def shape(self, name: str) -> tuple[int, ...]:
-        return self._checkpoint.tensors[self._original(name)].shape
-
-    def read(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
-        """A variable; its shape is checked before it is read."""
-        found = self.shape(name)
-        if found != shape:
-            raise BundleError(
-                f"its variable {name} has the shape {found}, not {shape}; the "
-                "bundle does not fit to its id.",
-                "tampered",
-            )
-        values = self._checkpoint.read(self._original(name))
-        if not np.isfinite(values).all():
-            raise BundleError(f"its variable {name} is not finite.", "tampered")
-        return values
-
-    def assign(self, variable: tf.Variable, name: str) -> None:
-        variable.assign(self.read(name, tuple(variable.shape)))
-
-    def _original(self, name: str) -> str:
-        if name not in self._names:
-            raise BundleError(
-                f"its checkpoint holds no variable {name}.", "tampered"
-            )
-        return self._names[name]
+def _dense(
+    found: dict[str, np.ndarray],
+    name: str,
+    variables: Variables,
+    scope: str,
+    depth: int,
+    units: int,
+) -> None:
+    found[f"{name}/kernel"] = variables.read(f"{scope}/kernel", (depth, units))
+    found[f"{name}/bias"] = variables.read(f"{scope}/bias", (units,))
 
 
-def _assign_lstm(source: _Source, layer: Lstm, cell: str, below: int) -> None:
+def _lstm(
+    found: dict[str, np.ndarray],
+    name: str,
+    variables: Variables,
+    cell: str,
+    depth: int,
+    units: int,
+) -> None:
     """[inputs, state] x [i, g, f, o] as two kernels x [i, f, g, o].
 
     The original adds the forget bias when it runs; here it is in the weights.
     """
-    units = layer.units
-    kernel = source.read(f"{cell}/kernel", (below + units, 4 * units))
-    bias = source.read(f"{cell}/bias", (4 * units,))
-    forget_bias = _FORGET_BIAS[cell.rpartition("/")[2]]
+    kernel = variables.read(f"{cell}/kernel", (depth + units, 4 * units))
+    bias = variables.read(f"{cell}/bias", (4 * units,))
+    forget_bias = FORGET_BIAS[cell.rpartition("/")[2]]
     forget = np.repeat([0.0, forget_bias, 0.0, 0.0], units)
     kernel = _reordered(kernel)
-    layer.lstm.set_weights(
-        [kernel[:below], kernel[below:], _reordered(bias) + forget]
-    )
+    name = f"{name}/lstm/lstm_cell"
+    found[f"{name}/kernel"] = kernel[:depth]
+    found[f"{name}/recurrent_kernel"] = kernel[depth:]
+    found[f"{name}/bias"] = (_reordered(bias) + forget).astype(np.float32)
 
 
 def _reordered(gates: np.ndarray) -> np.ndarray:
@@ -141,20 +124,64 @@ def _reordered(gates: np.ndarray) -> np.ndarray:
     return np.concatenate([i, f, g, o], axis=-1)
 
 
-def _assign_attention(
-    source: _Source, layer: AttentionCell, scope: str
+def _attention(
+    found: dict[str, np.ndarray],
+    variables: Variables,
+    layers: Layers,
+    depth: int,
+    num_cells: int,
 ) -> None:
-    for variable, name in (
-        (layer.input_projection.kernel, "kernel"),
-        (layer.input_projection.bias, "bias"),
-        (layer.query.kernel, "attention/kernel"),
-        (layer.query.bias, "attention/bias"),
-        (layer.score, "attention/attn_v"),
-        (layer.output_projection.kernel, "attn_output_projection/kernel"),
-        (layer.output_projection.bias, "attn_output_projection/bias"),
+    """The attention cell over layers with as many memory cells."""
+    scope = layers.attention
+    units = layers.units[-1 if layers.attends_to_all else 0]
+    for ours, theirs, below, above in (
+        ("input_projection", "", depth + units, depth),
+        ("query", "/attention", 2 * num_cells, units),
+        ("output_projection", "/attn_output_projection", 2 * units, units),
     ):
-        source.assign(variable, scope + name)
-    units = layer.units
+        _dense(
+            found,
+            f"attention/{ours}",
+            variables,
+            scope + theirs,
+            below,
+            above,
+        )
+    if layers.attends_to_all:
+        query = "attention/query/kernel"
+        found[query] = _last_layer_first(found[query], layers.units)
+    scope = f"{scope}/attention"
+    found["attention/score"] = variables.read(f"{scope}/attn_v", (units,))
     # A convolution over one place: a plain product.
-    key = source.read(f"{scope}attention/attn_w", (1, 1, units, units))
-    layer.key.kernel.assign(key[0, 0])
+    key = variables.read(f"{scope}/attn_w", (1, 1, units, units))
+    found["attention/key/kernel"] = key[0, 0]
+
+
+def _last_layer_first(kernel: np.ndarray, units: tuple[int, ...]) -> np.ndarray:
+    """Rows for (c, h) of each layer from the input up, as from the top down.
+
+    That is the order in which `AttentionCell` shows the state of a stack.
+    """
+    ends = np.cumsum([2 * n for n in units])[:-1]
+    return np.concatenate(np.split(kernel, ends)[::-1])
+
+
+def _head(
+    found: dict[str, np.ndarray], variables: Variables, layers: Layers
+) -> None:
+    """The last layer; of a NADE also what makes bits of its biases."""
+    name = "logits/biases" if layers.num_bits else "logits"
+    _dense(
+        found,
+        name,
+        variables,
+        layers.head,
+        layers.units[-1],
+        layers.num_outputs,
+    )
+    if layers.num_bits:
+        bits, hidden = layers.num_bits, layers.num_hidden
+        encoder = variables.read("nade/w_enc", (bits, 1, hidden))
+        decoder = variables.read("nade/w_dec_t", (bits, hidden, 1))
+        found["logits/encoder"] = encoder[:, 0]
+        found["logits/decoder"] = decoder[:, :, 0]

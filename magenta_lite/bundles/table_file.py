@@ -17,6 +17,9 @@ MAGIC = bytes.fromhex("57fb808b247547db")
 _FOOTER_BYTES = 48
 _TRAILER_BYTES = 5
 _MASK_DELTA = 0xA282EAD8
+# Keys share prefixes, so a few bytes of a file could stand for many of memory.
+_MAX_KEY_BYTES = 4096
+_MAX_ENTRIES = 1_000_000
 
 
 def is_table(data: bytes | memoryview) -> bool:
@@ -40,8 +43,18 @@ def entries(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
     position = 0
     for _ in range(2):  # the block of metadata, which is empty
         _, position = varint(footer, position)
+    num_bytes = num_entries = 0
     for _, handle in _block(data, *_handle(footer, position)):
-        yield from _block(data, *_handle(handle, 0))
+        offset, size = _handle(handle, 0)
+        # Blocks do not overlap, or a small file could hold endless entries.
+        num_bytes += size
+        if num_bytes > len(data):
+            raise damaged()
+        for entry in _block(data, offset, size):
+            num_entries += 1
+            if num_entries > _MAX_ENTRIES:
+                raise damaged()
+            yield entry
 
 
 def masked_crc32c(data: memoryview) -> int:
@@ -79,6 +92,8 @@ def _block(
         own, position = varint(block, position)
         length, position = varint(block, position)
         if shared > len(key) or position + own + length > limit:
+            raise damaged()
+        if shared + own > _MAX_KEY_BYTES:
             raise damaged()
         key = key[:shared] + bytes(block[position : position + own])
         position += own

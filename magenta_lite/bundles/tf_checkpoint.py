@@ -14,7 +14,6 @@ import dataclasses
 import glob
 import math
 import os
-import struct
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -47,6 +46,38 @@ _VARINTS = {7: np.dtype("<i4"), 10: np.dtype("<i8"), 11: np.dtype("?")}
 _CONTENT = 4
 _MAX_RANK = 16
 _MAX_INDEX_BYTES = 2**28
+_MAX_V1_BYTES = 2**31
+
+
+@dataclasses.dataclass(frozen=True)
+class FileRange:
+    """A file that lies inside of another, as in an archive.
+
+    Attributes:
+      path: the outer file.
+      offset: where the inner one begins.
+      size: how many bytes it has.
+    """
+
+    path: Path
+    offset: int
+    size: int
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Some bytes of the inner file.
+
+        Raises:
+          BundleError: `tampered`, if it is too short.
+        """
+        if offset + size > self.size:
+            raise damaged()
+        with self.path.open("rb") as file:
+            file.seek(self.offset + offset)
+            return file.read(size)
+
+
+Shard = bytes | Path | FileRange
+"""A data file of a V2 checkpoint."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,9 +153,13 @@ class CheckpointV1(TfCheckpoint):
             raise damaged()
         if len(parts) == 1:
             return parts[0][1].reshape(info.shape)
-        whole = np.empty(info.shape, info.dtype)
+        whole = np.zeros(info.shape, info.dtype)
+        missing = np.ones(info.shape, bool)
         for place, values in parts:
-            whole[place] = values.reshape(whole[place].shape)
+            whole[place] = values.reshape(_fitting(whole[place], values))
+            missing[place] = False
+        if missing.any():
+            raise damaged()
         return whole
 
 
@@ -139,7 +174,7 @@ class CheckpointV2(TfCheckpoint):
       BundleError: `tampered`, if the index is damaged.
     """
 
-    def __init__(self, index: bytes, shards: Iterable[bytes | Path]) -> None:
+    def __init__(self, index: bytes, shards: Iterable[Shard]) -> None:
         self._shards = tuple(shards)
         self._entries = {}
         self.tensors = {}
@@ -192,6 +227,8 @@ def open_checkpoint(prefix: str | os.PathLike) -> TfCheckpoint:
         return CheckpointV2(_small_file(index), shards)
     if not prefix.is_file():
         raise BundleError(f"checkpoint {prefix} does not exist.", "missing")
+    if prefix.stat().st_size > _MAX_V1_BYTES:
+        raise BundleError(f"{prefix} is too large.", "too_large")
     return CheckpointV1(prefix.read_bytes())
 
 
@@ -222,11 +259,17 @@ def _parse_entry(data: memoryview) -> _Entry:
         elif field == 5:
             size = number(value)
         elif field == 6:
-            (crc32c,) = struct.unpack("<I", message(value))
+            crc32c = _fixed32(message(value))
         elif field == 7:
             num_slices += 1
     info = TensorInfo(shape, _DTYPES.get(dtype))
     return _Entry(info, shard, offset, size, crc32c, num_slices)
+
+
+def _fixed32(value: memoryview) -> int:
+    if len(value) != 4:
+        raise damaged()
+    return int.from_bytes(value, "little")
 
 
 def _parse_meta(data: memoryview) -> dict[str, TensorInfo]:
@@ -269,6 +312,13 @@ def _parse_slice(
     ):
         raise damaged()
     return tuple(place), values
+
+
+def _fitting(part: np.ndarray, values: np.ndarray) -> tuple[int, ...]:
+    """The shape of a part that has as many values."""
+    if part.size != values.size:
+        raise damaged()
+    return part.shape
 
 
 def _parse_extent(data: memoryview) -> slice:
@@ -325,15 +375,13 @@ def _parse_shape(data: memoryview) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def _range_of(shard: bytes | Path, offset: int, size: int) -> bytes:
+def _range_of(shard: Shard, offset: int, size: int) -> bytes:
     """Some bytes of a data file; fewer if it is too short."""
     if isinstance(shard, bytes):
         return shard[offset : offset + size]
-    with shard.open("rb") as file:
-        if offset + size > os.fstat(file.fileno()).st_size:
-            raise damaged()
-        file.seek(offset)
-        return file.read(size)
+    if isinstance(shard, Path):
+        shard = FileRange(shard, 0, shard.stat().st_size)
+    return shard.read(offset, size)
 
 
 def _small_file(path: Path) -> bytes:

@@ -15,6 +15,7 @@ _FIELDS = range(1, 5)
 _METAGRAPH = 3
 _LENGTH_DELIMITED = 2
 _MAX_VARINT_BYTES = 10
+_MAX_FIELDS = 1000
 
 
 def check(data: bytes) -> set[int]:
@@ -28,8 +29,11 @@ def check(data: bytes) -> set[int]:
         (`foreign`).
     """
     seen = set()
-    position = 0
+    position = num_fields = 0
     while position < len(data):
+        num_fields += 1
+        if num_fields > _MAX_FIELDS:
+            raise foreign()
         tag, position = _varint(data, position)
         field, kind = tag >> 3, tag & 7
         if field not in _FIELDS or kind != _LENGTH_DELIMITED:

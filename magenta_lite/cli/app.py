@@ -15,7 +15,9 @@ from absl import logging as absl_logging
 from magenta_lite.errors import UserError
 
 
-def run(main: Callable[[list[str]], int | None]) -> None:
+def run(
+    main: Callable[[list[str]], int | None], max_arguments: int = 0
+) -> None:
     """Runs a command's `main(argv)` and exits.
 
     Problems that the user can mend are printed as one line with status 1;
@@ -24,17 +26,22 @@ def run(main: Callable[[list[str]], int | None]) -> None:
     Args:
       main: the command; its module defines the flags and its docstring is the
         text of `--help`.
+      max_arguments: how many arguments beside flags it takes.
     """
     _show_in_help(main.__module__)
     _quiet_libraries()
-    app.run(lambda argv: _guarded(main, argv))
+    app.run(lambda argv: _guarded(main, argv, max_arguments))
 
 
-def _guarded(main: Callable[[list[str]], int | None], argv: list[str]) -> int:
+def _guarded(
+    main: Callable[[list[str]], int | None],
+    argv: list[str],
+    max_arguments: int,
+) -> int:
     try:
-        if len(argv) > 1:
+        if len(argv) > 1 + max_arguments:
             raise UserError(
-                f"unexpected argument {argv[1]!r}; flags start with `--`, "
+                f"unexpected argument {argv[-1]!r}; flags start with `--`, "
                 "see --help."
             )
         return main(argv) or 0

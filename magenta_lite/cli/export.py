@@ -4,6 +4,12 @@ r"""Writes the model of a run as a bundle: one file to generate from or share.
 
 The bundle holds weights, codec, encoding and how the run was configured, and
 needs neither the run nor its data.
+
+  bin/export.py --from=attention_rnn.mag --bundle_file=attention.mag
+
+converts what the original Magenta wrote: a bundle; a checkpoint by its prefix;
+the folder of a training, of which the latest checkpoint is taken; a MusicVAE
+.tar; a folder of Magenta.js.
 """
 
 from __future__ import annotations
@@ -13,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from magenta_lite.cli import app, model_source, quiet
+from magenta_lite.cli import app, model_source, original_flags, quiet
 from magenta_lite.errors import UserError
 
 if TYPE_CHECKING:
@@ -23,6 +29,14 @@ if TYPE_CHECKING:
 def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     """Defines this command's flags; commands share names, so not at import."""
     model_source.define_run(flag_values)
+    flags.DEFINE_string(
+        "from",
+        None,
+        "Instead of --run_dir: a bundle, or a checkpoint of the original "
+        "Magenta or of Magenta.js.",
+        flag_values=flag_values,
+    )
+    original_flags.define(flag_values)
     flags.DEFINE_string(
         "bundle_file",
         None,
@@ -44,10 +58,14 @@ def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
 
 
 def main(argv: list[str], flag_values: flags.FlagValues = flags.FLAGS) -> int:
-    """Loads the run and writes the bundle."""
+    """Loads the run, or what is to be converted, and writes the bundle."""
     del argv
-    if not flag_values.run_dir:
-        raise UserError("give --run_dir: a run of bin/train.py.")
+    source = flag_values["from"].value
+    if bool(flag_values.run_dir) == bool(source):
+        raise UserError(
+            "give --run_dir, a run of bin/train.py, or --from, a model to "
+            "convert."
+        )
     if not flag_values.bundle_file:
         raise UserError("give --bundle_file: where to write the bundle.")
     path = Path(flag_values.bundle_file).expanduser()
@@ -57,6 +75,21 @@ def main(argv: list[str], flag_values: flags.FlagValues = flags.FLAGS) -> int:
             f"{path} exists; give --overwrite or another --bundle_file."
         )
     quiet.load_tensorflow()
+    if source:
+        _convert(Path(source).expanduser(), path, flag_values)
+    else:
+        _export(path, flag_values)
+    return 0
+
+
+def console() -> None:
+    """The entry point of `magenta_lite_export`."""
+    define_flags()
+    app.run(main)
+
+
+def _export(path: Path, flag_values: flags.FlagValues) -> None:
+    """Writes the model of a run."""
     from magenta_lite.bundles.bundle import write_bundle
 
     run = model_source.load_run(flag_values)
@@ -69,15 +102,37 @@ def main(argv: list[str], flag_values: flags.FlagValues = flags.FLAGS) -> int:
         provenance=_provenance(run),
         overwrite=flag_values.overwrite,
     )
+    _say(f"{run.recipe} after {run.step:,} steps", path)
+
+
+def _convert(source: Path, path: Path, flag_values: flags.FlagValues) -> None:
+    """Writes a model that lies elsewhere."""
+    from magenta_lite.bundles.bundle import read_bundle, write_bundle
+
+    bundle = read_bundle(
+        source,
+        config=flag_values.config or "",
+        attention_length=flag_values.attention_length,
+    )
+    provenance = dict(bundle.manifest["provenance"])
+    provenance["converted_from"] = source.name
+    write_bundle(
+        path,
+        model=bundle.model,
+        codec=bundle.codec,
+        bundle_id=bundle.id,
+        description=flag_values.bundle_description or bundle.description,
+        provenance=provenance,
+        overwrite=flag_values.overwrite,
+    )
+    for note in bundle.notes:
+        print(f"note: {note}")
+    _say(f"{bundle.id}, {source.name}", path)
+
+
+def _say(what: str, path: Path) -> None:
     size_mib = path.stat().st_size / 2**20
-    print(f"{run.recipe} after {run.step:,} steps: {path} ({size_mib:.1f} MiB)")
-    return 0
-
-
-def console() -> None:
-    """The entry point of `magenta_lite_export`."""
-    define_flags()
-    app.run(main)
+    print(f"{what}: {path} ({size_mib:.1f} MiB)")
 
 
 def _provenance(run: LoadedRun) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from magenta_lite.layers.attention_cell import AttentionCell
 from magenta_lite.layers.gru import Gru
 from magenta_lite.layers.lstm import Lstm
 from magenta_lite.layers.recurrent import RecurrentLayer
+from magenta_lite.layers.stack import Stack
 from magenta_lite.models.base import Model
 from magenta_lite.models.head_layers import make_head_layer
 
@@ -38,8 +39,12 @@ class EventRnn(Model):
       dropout: share of each layer's outputs that is dropped in training.
       attention_length: if positive, the first layer attends to that many of
         its last outputs.
-      residual: whether each layer adds its input to its output; where depths
-        differ the input is projected first.
+      residual: whether each layer adds its input to its output. The first
+        layer's input is projected first, and others where depths differ.
+      attention_over: "first", or "all" to let the attention see the state of
+        the whole stack and stand in for its output, as the first versions of
+        Magenta did. There are no residuals then, and only the outputs of the
+        attention are dropped.
 
     Raises:
       ValueError: if a size or option is out of range.
@@ -53,6 +58,7 @@ class EventRnn(Model):
         dropout: float = 0.0,
         attention_length: int = 0,
         residual: bool = False,
+        attention_over: str = "first",
     ) -> None:
         super().__init__(name="event_rnn")
         self.encoding = encoding
@@ -61,12 +67,13 @@ class EventRnn(Model):
         self.dropout = float(dropout)
         self.attention_length = attention_length
         self.residual = residual
+        self.attention_over = attention_over
         self._check()
-        self.recurrent = [self._layer(i) for i in range(len(self.units))]
+        self.recurrent = self._make_layers()
         self.projections = {
             str(i): keras.layers.Dense(n, name=f"input_projection_{i}")
             for i, n in enumerate(self.units)
-            if residual and n != self._depth_below(i, projected=False)
+            if residual and (i == 0 or n != self.units[i - 1])
         }
         self.head = make_head_layer(encoding.head)
         self.build()
@@ -136,6 +143,7 @@ class EventRnn(Model):
             "dropout": self.dropout,
             "attention_length": self.attention_length,
             "residual": self.residual,
+            "attention_over": self.attention_over,
         }
 
     def _hidden(
@@ -155,14 +163,19 @@ class EventRnn(Model):
                 )
         return hidden
 
-    def _layer(self, i: int) -> RecurrentLayer:
-        name = f"{self.cell}_{i}"
-        layer = _CELLS[self.cell](self.units[i], name=name)
-        if i == 0 and self.attention_length:
-            layer = AttentionCell(
-                layer, self.attention_length, name="attention"
-            )
-        return layer
+    def _make_layers(self) -> list[RecurrentLayer]:
+        """From the input up; with the attention around its part of them."""
+        make = _CELLS[self.cell]
+        layers: list[RecurrentLayer] = [
+            make(n, name=f"{self.cell}_{i}") for i, n in enumerate(self.units)
+        ]
+        if not self.attention_length:
+            return layers
+        seen, above = layers[0], layers[1:]
+        if self.attention_over == "all":
+            seen, above = Stack(layers, name="stack"), []
+        attention = AttentionCell(seen, self.attention_length, name="attention")
+        return [attention, *above]
 
     def _project(self, i: int, hidden: tf.Tensor) -> tf.Tensor:
         projection = self.projections.get(str(i))
@@ -186,6 +199,10 @@ class EventRnn(Model):
             raise ValueError(f"dropout {self.dropout} is not in [0, 1)")
         if not 0 <= self.attention_length <= _MAX_ATTENTION_LENGTH:
             raise ValueError(f"attention_length is {self.attention_length}")
+        if self.attention_over not in ("first", "all"):
+            raise ValueError(f"attention_over is {self.attention_over!r}")
+        if self.attention_over == "all" and self.residual:
+            raise ValueError("attention_over all layers leaves no residuals")
 
 
 def _time_major(tensor: tf.Tensor) -> tf.Tensor:

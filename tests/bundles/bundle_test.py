@@ -8,6 +8,7 @@ import safetensors.numpy
 from shared_data import shared_dir
 
 from magenta_lite.bundles import bundle as bundles
+from magenta_lite.bundles import container
 from magenta_lite.bundles.errors import BundleError
 from magenta_lite.codecs.melody import MelodyCodec
 from magenta_lite.encodings.one_hot import OneHotEncoding
@@ -46,7 +47,7 @@ def changed(data: bytes, **changes) -> bytes:
     """A bundle with other manifest entries and sums that are right for it."""
     proto = generator_pb2.GeneratorBundle.FromString(data)
     manifest = json.loads(proto.metagraph_file) | changes
-    manifest["manifest_sha256"] = bundles._manifest_sha256(manifest, proto)
+    manifest["manifest_sha256"] = container.manifest_sha256(manifest, proto)
     proto.metagraph_file = json.dumps(manifest).encode()
     return proto.SerializeToString()
 

@@ -2,6 +2,7 @@ import gin
 import numpy as np
 import pytest
 from cli_fixture import run_command, run_train
+from original_bundles import rnn_variables, saved
 
 from magenta_lite.bundles.bundle import read_bundle
 from magenta_lite.cli import export, samples
@@ -54,10 +55,40 @@ def test_the_bundle_is_the_run(run_dir, tmp_path, capsys):
     assert path.read_bytes() == again
 
 
+def test_a_checkpoint_of_the_original_becomes_a_bundle(tmp_path, capsys):
+    variables = rnn_variables(74, (4, 3), 40, "first")
+    saved(variables, tmp_path, version=2, slots=True)
+    path = tmp_path / "ours.mag"
+    run_command(
+        export,
+        f"--from={tmp_path}",
+        f"--bundle_file={path}",
+        "--attention_length=9",
+        "--bundle_description=from 2017",
+    )
+    bundle = read_bundle(path)
+    assert (bundle.id, bundle.description) == ("attention_rnn", "from 2017")
+    assert bundle.model.attention_length == 9
+    np.testing.assert_array_equal(
+        bundle.model.head.kernel.numpy(), variables["fully_connected/weights"]
+    )
+    assert bundle.manifest["provenance"] == {
+        "made_by": "the original Magenta",
+        "id": "attention_rnn",
+        "converted_from": tmp_path.name,
+    }
+    again = tmp_path / "again.mag"
+    run_command(export, f"--from={path}", f"--bundle_file={again}")
+    assert read_bundle(again).description == "from 2017"
+    assert "attention_rnn" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ([], "--run_dir"),
+        (["--run_dir=x", "--from=y"], "--from"),
+        (["--from=no.mag", "--bundle_file=a.mag"], "no.mag"),
         (["--run_dir=x"], "--bundle_file"),
         (["--run_dir=no/run", "--bundle_file=a.mag"], "no/run"),
     ],

@@ -8,6 +8,7 @@ import tensorflow as tf
 from magenta_lite.layers.attention_cell import AttentionCell
 from magenta_lite.layers.gru import Gru
 from magenta_lite.layers.lstm import Lstm
+from magenta_lite.layers.stack import Stack
 
 _LAYERS = {
     "lstm": lambda: Lstm(6),
@@ -15,6 +16,9 @@ _LAYERS = {
     "attention over lstm": lambda: AttentionCell(Lstm(6), 3),
     "attention over gru": lambda: AttentionCell(Gru(6), 3),
     "attention longer than a chunk": lambda: AttentionCell(Lstm(6), 20),
+    "attention over a stack": lambda: AttentionCell(
+        Stack([Lstm(4), Gru(6)]), 3
+    ),
 }
 # Lengths and rows on both sides of a chunk's 16 steps and of the shards.
 _SIZES = [(1, 1), (16, 2), (17, 3), (40, 5)]

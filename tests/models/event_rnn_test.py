@@ -16,6 +16,7 @@ _OPTIONS = {
     "attention": {"attention_length": 4},
     "residual": {"residual": True, "units": (8, 8, 4)},
     "residual attention": {"residual": True, "attention_length": 4},
+    "attention over all": {"attention_length": 4, "attention_over": "all"},
 }
 
 
