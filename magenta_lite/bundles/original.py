@@ -205,7 +205,8 @@ def _only(fitting: list[str], depth: int, num_outputs: int) -> str:
     if fitting:
         raise BundleError(
             f"nothing says what kind of model it is; {sizes} fit to "
-            f"{' and '.join(fitting)}: name one (--config).",
+            f"{' and '.join(fitting)}; bin/export.py --from=... --config=ID "
+            "says which.",
             "magenta",
         )
     raise BundleError(
@@ -232,7 +233,7 @@ def _attention_length(
     if not kind.attention_length:
         raise BundleError(
             "it has an attention cell and no graph that says how far it looks "
-            "back; name that (--attention_length).",
+            "back; bin/export.py --from=... --attention_length=N says it.",
             "magenta",
         )
     note = (

@@ -64,7 +64,8 @@ def define_run_or_bundle(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "bundle_file",
         None,
-        "The bundle (.mag) of the model.",
+        "The bundle (.mag) of the model; or a checkpoint of the original "
+        "Magenta, see bin/export.py.",
         flag_values=flag_values,
     )
     define_run(flag_values, ", instead of --bundle_file")
@@ -111,10 +112,7 @@ def load(flag_values: flags.FlagValues) -> LoadedModel:
         return LoadedModel(run.model, run.codec, run.recipe, "", about)
     from magenta_lite.bundles.bundle import read_bundle
 
-    path = Path(flag_values.bundle_file).expanduser()
-    if not path.exists():
-        raise UserError(f"bundle {path} does not exist.")
-    bundle = read_bundle(path)
+    bundle = read_bundle(Path(flag_values.bundle_file).expanduser())
     about = {"id": bundle.id, "bundle_file": flag_values.bundle_file}
     return LoadedModel(
         bundle.model, bundle.codec, bundle.id, bundle.description, about
