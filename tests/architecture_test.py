@@ -21,7 +21,10 @@ PACKAGE = ROOT / "magenta_lite"
 
 # What every part may import: the bare package (for its version), errors,
 # places on disk, names of batch keys, downloads, what chord symbols mean.
-GROUND = {"", "errors", "paths", "batch", "download", "chord_symbols"}
+GROUND = {
+    *("", "errors", "paths", "batch", "download"),
+    *("chord_symbols", "chord_fields"),
+}
 
 _LEFT = {"notes", "codecs", "data"}
 _RIGHT = {"encodings", "layers", "models", "bundles"}
@@ -32,6 +35,7 @@ MAY_IMPORT = {
     "batch": set(),
     "download": set(),
     "chord_symbols": set(),
+    "chord_fields": set(),
     "notes": set(),
     "encodings": set(),
     "layers": set(),
