@@ -127,6 +127,7 @@ class QuantizedNotes:
       qpm: tempo in quarter notes a minute.
       steps_per_quarter: resolution of the grid.
       total_steps: how long the music lasts, silence at its end included.
+      offset_seconds: where step 0 lies in the piece.
     """
 
     notes: NoteArrays
@@ -136,6 +137,7 @@ class QuantizedNotes:
     qpm: float
     steps_per_quarter: int
     total_steps: int
+    offset_seconds: float = 0.0
 
     @property
     def steps_per_bar(self) -> float:
@@ -200,6 +202,7 @@ def quantize(section: Section, steps_per_quarter: int) -> QuantizedNotes:
         qpm=section.qpm,
         steps_per_quarter=steps_per_quarter,
         total_steps=int(end.max(initial=total)),
+        offset_seconds=section.offset_seconds,
     )
 
 
