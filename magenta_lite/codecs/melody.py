@@ -123,14 +123,28 @@ class MelodyCodec(Codec):
         for notes in metric_grid.sections(
             sequence, self.steps_per_quarter, rejects
         ):
-            for melody in self._melodies(notes, self._rules(notes), rejects):
-                if reason := self._reason_to_discard(melody, notes):
-                    rejects[reason] += 1
-                else:
-                    melodies.append(self._squash(melody.events)[0])
+            melodies += [
+                m.events for m in self.section_melodies(notes, rejects)
+            ]
         if not melodies and not rejects:
             rejects["no_notes"] += 1
         return Extraction(melodies, rejects)
+
+    def section_melodies(
+        self, notes: QuantizedNotes, rejects: collections.Counter
+    ) -> Iterator[extraction.Melody]:
+        """The usable melodies of one section, squashed into range and key.
+
+        Args:
+          notes: from `metric_grid.sections`.
+          rejects: counts what is left out.
+        """
+        for melody in self._melodies(notes, self._rules(notes), rejects):
+            if reason := self._reason_to_discard(melody, notes):
+                rejects[reason] += 1
+            else:
+                events, _ = self._squash(melody.events)
+                yield dataclasses.replace(melody, events=events)
 
     def encode_primer(
         self, sequence: NoteSequence, num_steps: int | None = None
