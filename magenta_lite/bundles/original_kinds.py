@@ -15,6 +15,7 @@ from typing import Any
 from magenta_lite.bundles.errors import BundleError
 from magenta_lite.codecs.base import Codec
 from magenta_lite.codecs.drums import DrumsCodec
+from magenta_lite.codecs.lead_sheet import LeadSheetCodec
 from magenta_lite.codecs.melody import MelodyCodec
 from magenta_lite.codecs.note_performance import NotePerformanceCodec
 from magenta_lite.codecs.performance import PerformanceCodec
@@ -116,12 +117,31 @@ def _told(*parts: Description) -> Callable[..., Description]:
     return describe
 
 
+def _over(
+    chords: str, melody: Callable[..., Description]
+) -> Callable[..., Description]:
+    """A melody after the chord that it is to go with."""
+
+    def describe(field_sizes: tuple[int, ...]) -> Description:
+        return _described(
+            "conditional:ConditionalEncoding",
+            target=melody(num_events=field_sizes[0]),
+            parts=[_described(f"chord_controls:{chords}")],
+        )
+
+    return describe
+
+
 def _melody_in_c() -> Codec:
     return MelodyCodec(transpose_to_key=0)
 
 
 def _any_melody() -> Codec:
     return MelodyCodec(min_pitch=0, max_pitch=128)
+
+
+def _any_chords() -> Codec:
+    return LeadSheetCodec(triads_only=False)
 
 
 def _one_drum() -> Codec:
@@ -169,6 +189,15 @@ KINDS: Mapping[str, OriginalKind] = {
     "attention_rnn": OriginalKind(_melody_in_c, _key_melody, 74, 40, 40),
     "one_drum": OriginalKind(_one_drum, _one_hot(), 2, 2),
     "drum_kit": OriginalKind(DrumsCodec, _lookback([], 6), 518, 512, 32),
+    "basic_improv": OriginalKind(
+        LeadSheetCodec, _over("TriadControl", _one_hot()), 87, 38
+    ),
+    "attention_improv": OriginalKind(
+        LeadSheetCodec, _over("TriadControl", _key_melody), 123, 40, 40
+    ),
+    "chord_pitches_improv": OriginalKind(
+        _any_chords, _over("ChordTonesControl", _one_hot()), 75, 38
+    ),
     "polyphony": OriginalKind(PolyphonyCodec, _one_hot(_STEP_END), 259, 259),
     "rnn-nade": OriginalKind(PianorollCodec, _pianoroll, 88, 88),
     "rnn-nade_attn": OriginalKind(PianorollCodec, _pianoroll, 88, 88, 32),
