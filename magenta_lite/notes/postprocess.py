@@ -71,7 +71,8 @@ def post_process(
     beyond = notes.end > end_seconds + _TOLERANCE
     notes.end = np.where(beyond, end_seconds, notes.end)
     notes.cut_overlaps()
-    notes.keep(notes.end - notes.start >= _MIN_SECONDS)
+    # Those that others cut short are no longer than any that were left out.
+    notes.keep(notes.end - notes.start >= max(shortest, _MIN_SECONDS))
     notes.write_to(result)
     result.total_time = min(sequence.total_time, end_seconds)
     last_end = float(notes.end.max(initial=0.0))

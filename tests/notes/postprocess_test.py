@@ -88,3 +88,8 @@ def test_no_pitch_sounds_twice_at_once(notes, end):
     for pitch, start, stop, instrument in notes:
         steps = slice(int(start * 8), int(min(stop, end) * 8))
         assert seen[pitch, instrument, steps][:1].all()
+
+
+def test_notes_that_others_cut_short_are_left_out_as_well():
+    made = _processed([(60, 0.0, 1.0), (60, 0.1, 1.0)], min_note_seconds=0.2)
+    assert made == [(60, 0.1, 1.0)]
