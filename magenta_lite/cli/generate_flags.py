@@ -31,8 +31,9 @@ PRIMERS = {
 
 CONTROLS = {
     "backing_chords": (
-        'The chords that the melody goes with: "C G Am F". Without '
-        "--num_steps the music is as long as they are.",
+        'The chords that the melody goes with: "C G Am7/E F". Without '
+        "--num_steps the music is as long as they are. If not set, those of "
+        "--primer_midi, else C G Am F C G F C.",
         "Improv RNN",
     ),
     "notes_per_second": (

@@ -68,6 +68,7 @@ class Request:
         from magenta_lite.generation.errors import PrimerError
 
         self._check_controls(generator)
+        self._check_rendering(generator)
         num_steps, controls = self._timed(generator)
         conditions = Conditions(
             controls=controls,
@@ -91,6 +92,8 @@ class Request:
                 f"--{self.primer_flag}: {error} It is for "
                 f"{PRIMERS[self.primer_flag][1]}."
             ) from error
+        if self.render_chords:
+            self._render_chords(made, generator, num_steps)
         return made
 
     def _check_controls(self, generator: Generator) -> None:
@@ -105,8 +108,30 @@ class Request:
                     f"{', '.join(f'--{k}' for k in known) or 'nothing of it'}."
                 )
 
+    def _check_rendering(self, generator: Generator) -> None:
+        """Raises UserError if there are no chords that could sound."""
+        known = generator.model.encoding.control_names
+        if self.render_chords and "backing_chords" not in known:
+            raise UserError(
+                f"--render_chords is for {CONTROLS['backing_chords'][1]}; "
+                f"{generator.bundle_id or 'this model'} knows no chords."
+            )
+
+    def _render_chords(
+        self, made: list[Generation], generator: Generator, num_steps: int
+    ) -> None:
+        """Lets the chords sound, up to the end of the music."""
+        from magenta_lite.notes import chord_rendering
+
+        for generation in made:
+            (tempo,) = generation.sequence.tempos
+            rate = generator.codec.steps_per_second(tempo.qpm)
+            chord_rendering.render_chords(generation.sequence, num_steps / rate)
+
     def _timed(self, generator: Generator) -> tuple[int, dict[str, Any]]:
         """The length of the music, and the controls laid out over it."""
+        from magenta_lite.generation.options import MAX_STEPS
+
         controls = dict(self.controls)
         num_steps = self.num_steps
         chords = controls.get("backing_chords")
@@ -114,9 +139,11 @@ class Request:
             return num_steps or generator.codec.default_num_steps, controls
         each = self.steps_per_chord
         num_steps = num_steps or each * len(chords)
-        # One for each step; the chords start again where they end early.
+        # One for each step; the chords start again where they end early. Too
+        # long a request is refused later on.
         controls["backing_chords"] = [
-            chords[step // each % len(chords)] for step in range(num_steps)
+            chords[step // each % len(chords)]
+            for step in range(min(num_steps, MAX_STEPS))
         ]
         return num_steps, controls
 
@@ -216,11 +243,11 @@ def _primer_values(flag_values: flags.FlagValues, flag: str) -> list | None:
 def _primer_notes(file: str) -> NoteSequence | None:
     if not file:
         return None
-    from magenta_lite.notes import files
+    from magenta_lite.notes import chords, files
 
     path = Path(file).expanduser()
     primer = files.read_file(path)[0]
-    if not primer.notes:
+    if not primer.notes and not chords.has_chords(primer):
         raise UserError(f"{path}: holds no notes; choose another primer.")
     return primer
 
@@ -234,7 +261,7 @@ def _controls(flag_values: flags.FlagValues) -> dict[str, Any]:
             continue
         value = _literal(text)
         if name == "backing_chords":
-            value = text.split()
+            value = _chords(text)
         elif value is None:
             raise UserError(
                 f"--{name}={text[:60]!r} is neither a number, nor True or "
@@ -242,6 +269,24 @@ def _controls(flag_values: flags.FlagValues) -> dict[str, Any]:
             )
         controls[name] = value
     return controls
+
+
+def _chords(text: str) -> list[str]:
+    """Chord symbols between spaces, each one checked."""
+    from magenta_lite import chord_symbols
+
+    figures = text.split()
+    if len(figures) > _MAX_LIST_LENGTH:
+        raise UserError(
+            f"--backing_chords has {len(figures)} chords; use at most "
+            f"{_MAX_LIST_LENGTH}."
+        )
+    for figure in figures:
+        try:
+            chord_symbols.parse(figure)
+        except UserError as error:
+            raise UserError(f"--backing_chords: {error}.") from None
+    return figures
 
 
 def _limits(flag_values: flags.FlagValues) -> Limits:

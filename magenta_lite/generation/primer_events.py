@@ -103,10 +103,11 @@ def is_silent(codec: Codec, events: np.ndarray) -> bool:
 
 
 def _read_file(path: Path) -> NoteSequence:
-    """The first piece in a file; it must hold notes."""
-    from magenta_lite.notes import files
+    """The first piece in a file; it must hold notes or chord symbols."""
+    from magenta_lite.notes import chords, files
 
     sequences = files.read_file(path)
-    if not sequences or not sequences[0].notes:
+    has_notes = bool(sequences) and bool(sequences[0].notes)
+    if not has_notes and not (sequences and chords.has_chords(sequences[0])):
         raise GenerationError(f"primer {path} holds no notes.")
     return sequences[0]
