@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import gin
 import numpy as np
 import tensorflow as tf
 
-from magenta_lite.encodings.base import Encoding
+from magenta_lite.encodings.memoryless import MemorylessEncoding
 from magenta_lite.encodings.one_hot import check_events
 from magenta_lite.encodings.performance_layout import PerformanceLayout
 
@@ -19,7 +18,7 @@ _OCTAVE = 12
 
 @gin.register
 @dataclasses.dataclass(frozen=True)
-class ModuloEncoding(Encoding):
+class ModuloEncoding(MemorylessEncoding):
     """note_seq's `ModuloPerformanceEventSequenceEncoderDecoder`.
 
     Over the events of PerformanceCodec. An input has a part for each of: a
@@ -57,27 +56,6 @@ class ModuloEncoding(Encoding):
     def inputs(self, events: tf.Tensor) -> tf.Tensor:
         """float32 `[batch, time, input_depth]` for events `[batch, time]`."""
         return tf.gather(tf.constant(self._table()), events)
-
-    def labels(self, events: tf.Tensor) -> tf.Tensor:
-        """The events themselves, int32 `[batch, time]`."""
-        return tf.cast(events, tf.int32)
-
-    def initial_state(self, batch_size: int) -> Any:
-        """Nothing is remembered."""
-        del batch_size
-        return ()
-
-    def step(
-        self, event: tf.Tensor, state: Any, control: tf.Tensor | None = None
-    ) -> tuple[tf.Tensor, Any]:
-        """The input `[batch, input_depth]` of an event `[batch]`."""
-        del control
-        return tf.gather(tf.constant(self._table()), event), state
-
-    def event(self, label: tf.Tensor, state: Any) -> tf.Tensor:
-        """The label itself, int32 `[batch]`."""
-        del state
-        return tf.cast(label, tf.int32)
 
     @property
     def _layout(self) -> PerformanceLayout:

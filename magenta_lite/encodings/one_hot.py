@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import gin
 import tensorflow as tf
 
-from magenta_lite.encodings.base import Encoding
+from magenta_lite.encodings.memoryless import MemorylessEncoding
 from magenta_lite.errors import UserError
 
 
 @gin.register
 @dataclasses.dataclass(frozen=True)
-class OneHotEncoding(Encoding):
+class OneHotEncoding(MemorylessEncoding):
     """The input is the one-hot of the last event, the label the next event.
 
     Attributes:
@@ -46,27 +45,6 @@ class OneHotEncoding(Encoding):
     def inputs(self, events: tf.Tensor) -> tf.Tensor:
         """One-hot vectors `[batch, time, num_events]`."""
         return tf.one_hot(events, self.num_events)
-
-    def labels(self, events: tf.Tensor) -> tf.Tensor:
-        """The events themselves, int32 `[batch, time]`."""
-        return tf.cast(events, tf.int32)
-
-    def initial_state(self, batch_size: int) -> Any:
-        """Nothing is remembered."""
-        del batch_size
-        return ()
-
-    def step(
-        self, event: tf.Tensor, state: Any, control: tf.Tensor | None = None
-    ) -> tuple[tf.Tensor, Any]:
-        """The one-hot `[batch, num_events]` of an event `[batch]`."""
-        del control
-        return tf.one_hot(event, self.num_events), state
-
-    def event(self, label: tf.Tensor, state: Any) -> tf.Tensor:
-        """The label itself, int32 `[batch]`."""
-        del state
-        return tf.cast(label, tf.int32)
 
 
 def check_events(name: str, num_events: int, default_event: int) -> None:

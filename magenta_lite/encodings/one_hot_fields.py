@@ -8,13 +8,13 @@ from typing import Any
 import gin
 import tensorflow as tf
 
-from magenta_lite.encodings.base import Encoding
 from magenta_lite.encodings.heads import Categoricals
+from magenta_lite.encodings.memoryless import MemorylessEncoding
 
 
 @gin.register
 @dataclasses.dataclass(frozen=True)
-class OneHotFieldsEncoding(Encoding):
+class OneHotFieldsEncoding(MemorylessEncoding):
     """The fields of an event side by side, each as a one-hot vector.
 
     note_seq's `NotePerformanceEventSequenceEncoderDecoder` over the events of
@@ -52,27 +52,6 @@ class OneHotFieldsEncoding(Encoding):
             for field, size in enumerate(self.field_sizes)
         ]
         return tf.concat(one_hots, axis=-1)
-
-    def labels(self, events: tf.Tensor) -> tf.Tensor:
-        """The events themselves, int32 `[batch, time, fields]`."""
-        return tf.cast(events, tf.int32)
-
-    def initial_state(self, batch_size: int) -> Any:
-        """Nothing is remembered."""
-        del batch_size
-        return ()
-
-    def step(
-        self, event: tf.Tensor, state: Any, control: tf.Tensor | None = None
-    ) -> tuple[tf.Tensor, Any]:
-        """The input `[batch, input_depth]` of an event `[batch, fields]`."""
-        del control
-        return self.inputs(event), state
-
-    def event(self, label: tf.Tensor, state: Any) -> tf.Tensor:
-        """The label itself, int32 `[batch, fields]`."""
-        del state
-        return tf.cast(label, tf.int32)
 
     def allowed_labels(
         self, allowed_events: tf.Tensor, state: Any

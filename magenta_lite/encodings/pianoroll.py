@@ -8,15 +8,15 @@ from typing import Any
 import gin
 import tensorflow as tf
 
-from magenta_lite.encodings.base import Encoding
 from magenta_lite.encodings.heads import Nade
+from magenta_lite.encodings.memoryless import MemorylessEncoding
 
 _ON = 1
 
 
 @gin.register
 @dataclasses.dataclass(frozen=True)
-class PianorollEncoding(Encoding):
+class PianorollEncoding(MemorylessEncoding):
     """The input is the last frame, the label the next frame's bits.
 
     As in note_seq's `PianorollEncoderDecoder` with Magenta's RNN-NADE. A value
@@ -56,23 +56,6 @@ class PianorollEncoding(Encoding):
     def labels(self, events: tf.Tensor) -> tf.Tensor:
         """int32 `[batch, time, keys]` of 0 and 1."""
         return tf.cast(tf.equal(events, _ON), tf.int32)
-
-    def initial_state(self, batch_size: int) -> Any:
-        """Nothing is remembered."""
-        del batch_size
-        return ()
-
-    def step(
-        self, event: tf.Tensor, state: Any, control: tf.Tensor | None = None
-    ) -> tuple[tf.Tensor, Any]:
-        """The frame `[batch, keys]` itself."""
-        del control
-        return self.inputs(event), state
-
-    def event(self, label: tf.Tensor, state: Any) -> tf.Tensor:
-        """The label itself, int32 `[batch, keys]`."""
-        del state
-        return tf.cast(label, tf.int32)
 
     def allowed_labels(
         self, allowed_events: tf.Tensor, state: Any
