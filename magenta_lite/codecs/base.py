@@ -41,6 +41,24 @@ class Extraction:
     events: list[np.ndarray]
     rejects: collections.Counter
 
+    @classmethod
+    def of(
+        cls,
+        events: list[np.ndarray],
+        rejects: collections.Counter,
+        nothing: str = "no_notes",
+    ) -> Extraction:
+        """What was found; a piece always has events or a reason for none.
+
+        Args:
+          events: of each usable part.
+          rejects: what was left out.
+          nothing: the reason where there was not even something to leave out.
+        """
+        if not events and not rejects:
+            rejects[nothing] += 1
+        return cls(events, rejects)
+
 
 @dataclasses.dataclass(frozen=True)
 class DecodeContext:
@@ -199,6 +217,24 @@ class Codec(abc.ABC):
         Raises:
           ValueError: if an event is not in `[0, num_events)`.
         """
+
+    def checked(self, events: np.ndarray) -> np.ndarray:
+        """Events `[time, *event_shape]` that `decode` can read.
+
+        Raises:
+          ValueError: if one is not in `[0, num_events)`, or where events are
+            vectors, if a field is not within `field_sizes`.
+        """
+        events = np.asarray(events).reshape([-1, *self.event_shape])
+        sizes = self.field_sizes if self.event_shape else self.num_events
+        if ((events < 0) | (events >= np.array(sizes))).any():
+            what = (
+                f"fields must be below {sizes}"
+                if self.event_shape
+                else f"events must be in 0 to {self.num_events - 1}"
+            )
+            raise ValueError(what)
+        return events
 
     def default_primer(self, qpm: float = 120.0) -> NoteSequence:
         """What music starts with if nobody says: nothing.

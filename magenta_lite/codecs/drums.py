@@ -143,9 +143,7 @@ class DrumsCodec(Codec):
                     rejects["too_short"] += 1
                 else:
                     tracks.append(events)
-        if not tracks and not rejects:
-            rejects["no_drums"] += 1
-        return Extraction(tracks, rejects)
+        return Extraction.of(tracks, rejects, nothing="no_drums")
 
     def encode_primer(
         self, sequence: NoteSequence, num_steps: int | None = None
@@ -203,11 +201,7 @@ class DrumsCodec(Codec):
         Raises:
           ValueError: if an event is not in `[0, num_events)`.
         """
-        events = np.asarray(events)
-        if len(events) and not (
-            0 <= events.min() and events.max() < self.num_events
-        ):
-            raise ValueError(f"events must be in 0 to {self.num_events - 1}")
+        events = self.checked(events)
         context = context or DecodeContext(instrument=DRUM_INSTRUMENT)
         is_hit = events[:, None] >> np.arange(len(self.drum_classes)) & 1
         steps, classes = np.nonzero(is_hit)

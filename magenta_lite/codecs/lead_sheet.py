@@ -139,9 +139,7 @@ class LeadSheetCodec(Codec):
                     found.append(_joined(melody.events, events))
                 else:
                     rejects[reason] += 1
-        if not found and not rejects:
-            rejects["no_notes"] += 1
-        return Extraction(found, rejects)
+        return Extraction.of(found, rejects)
 
     def encode_primer(
         self, sequence: NoteSequence, num_steps: int | None = None
@@ -188,9 +186,7 @@ class LeadSheetCodec(Codec):
         Raises:
           ValueError: if a field is not within `field_sizes`.
         """
-        events = np.asarray(events).reshape([-1, _NUM_FIELDS])
-        if ((events < 0) | (events >= np.array(self.field_sizes))).any():
-            raise ValueError(f"fields must be below {self.field_sizes}")
+        events = self.checked(events)
         context = context or DecodeContext()
         sequence = self._melody_codec.decode(events[:, 0], context)
         figures = [

@@ -126,9 +126,7 @@ class MelodyCodec(Codec):
             melodies += [
                 m.events for m in self.section_melodies(notes, rejects)
             ]
-        if not melodies and not rejects:
-            rejects["no_notes"] += 1
-        return Extraction(melodies, rejects)
+        return Extraction.of(melodies, rejects)
 
     def section_melodies(
         self, notes: QuantizedNotes, rejects: collections.Counter
@@ -202,11 +200,7 @@ class MelodyCodec(Codec):
         Raises:
           ValueError: if an event is not in `[0, num_events)`.
         """
-        events = np.asarray(events)
-        if len(events) and not (
-            0 <= events.min() and events.max() < self.num_events
-        ):
-            raise ValueError(f"events must be in 0 to {self.num_events - 1}")
+        events = self.checked(events)
         context = context or DecodeContext()
         pitches = events - NUM_SPECIAL_EVENTS + self.min_pitch
         pitches = extraction.fold(

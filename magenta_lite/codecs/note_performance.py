@@ -191,10 +191,8 @@ class NotePerformanceCodec(Codec):
         Raises:
           ValueError: if a field is not within `field_sizes`.
         """
-        events = np.asarray(events, np.int64).reshape([-1, 6])
-        sizes = np.array(self.field_sizes)
-        if ((events < 0) | (events >= sizes)).any():
-            raise ValueError(f"fields must be below {self.field_sizes}")
+        events = self.checked(events).astype(np.int64)
+        sizes = self.field_sizes
         shifts = events[:, 0] * sizes[1] + events[:, 1]
         durations = events[:, 4] * sizes[5] + events[:, 5] + 1
         start = np.cumsum(shifts)

@@ -163,11 +163,7 @@ class PerformanceCodec(Codec):
         Raises:
           ValueError: if an event is not in `[0, num_events)`.
         """
-        events = np.asarray(events)
-        if len(events) and not (
-            0 <= events.min() and events.max() < self.num_events
-        ):
-            raise ValueError(f"events must be in 0 to {self.num_events - 1}")
+        events = self.checked(events)
         context = context or DecodeContext()
         notes = self._events.decode(events, context.velocity)
         return performed_notes.to_sequence(

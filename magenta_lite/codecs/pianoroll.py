@@ -110,9 +110,7 @@ class PianorollCodec(Codec):
                 rolls.append(events)
             else:
                 rejects["out_of_range"] += 1
-        if not rolls and not rejects:
-            rejects["no_notes"] += 1
-        return Extraction(rolls, rejects)
+        return Extraction.of(rolls, rejects)
 
     def encode_primer(
         self, sequence: NoteSequence, num_steps: int | None = None

@@ -95,9 +95,7 @@ class PolyphonyCodec(Codec):
                 rejects["too_long"] += 1
             else:
                 found.append(np.append(_to_events(notes), np.int32(END)))
-        if not found and not rejects:
-            rejects["no_notes"] += 1
-        return Extraction(found, rejects)
+        return Extraction.of(found, rejects)
 
     def encode_primer(
         self, sequence: NoteSequence, num_steps: int | None = None
@@ -145,11 +143,7 @@ class PolyphonyCodec(Codec):
         Raises:
           ValueError: if an event is not in `[0, num_events)`.
         """
-        events = np.asarray(events, np.int64)
-        if len(events) and not (
-            0 <= events.min() and events.max() < NUM_EVENTS
-        ):
-            raise ValueError(f"events must be in 0 to {NUM_EVENTS - 1}")
+        events = self.checked(events).astype(np.int64)
         context = context or DecodeContext()
         starts, ends, pitches, num_steps = _to_notes(events)
         pitches = fold(pitches - context.transposition, 0, NUM_PITCHES)
