@@ -11,6 +11,7 @@ COMMANDS = (
     "inspect_dataset",
     "inspect_bundle",
     "train",
+    "sweep",
     "evaluate",
     "export",
     "generate",

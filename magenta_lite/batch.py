@@ -1,5 +1,9 @@
 """Names, dtypes and shapes of the batches that `data` makes for models."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+
 import tensorflow as tf
 
 EVENTS = "events"
@@ -21,6 +25,16 @@ The training step adds it to the batches that `data` makes; a model that is
 evaluated finds none.
 """
 
+ROWS = "rows"
+"""int32 `[batch]`: the number that each row has in the whole batch.
+
+Only in parts of a batch, whose numbers follow each other; a whole batch has
+none and starts at 0. What is random about a row is a function of this number:
+see `magenta_lite.layers.row_random`.
+"""
+
+_COUNTS = (LENGTHS, STEPS)
+
 
 def spec(
     batch_size: int | None = None,
@@ -33,3 +47,34 @@ def spec(
         LENGTHS: tf.TensorSpec([batch_size], tf.int32),
         STEPS: tf.TensorSpec([batch_size], tf.int32),
     }
+
+
+def first_row(batch: Mapping[str, tf.Tensor]) -> tf.Tensor | int:
+    """The number that the first row of a batch, or of a part of one, has."""
+    return batch[ROWS][0] if ROWS in batch else 0
+
+
+def take_part(
+    batch: Mapping[str, tf.Tensor],
+    number: tf.Tensor | int,
+    rows_of_part: tf.Tensor | int,
+) -> dict[str, tf.Tensor]:
+    """One of the equal parts that a batch is cut into, in order.
+
+    Args:
+      batch: whole, or itself a part.
+      number: which part, from 0.
+      rows_of_part: how many rows a part has.
+
+    Returns:
+      A batch of `rows_of_part` rows. Those past the end of `batch` have length
+      0 and count nothing.
+    """
+    size = tf.shape(batch[LENGTHS])[0]
+    places = number * rows_of_part + tf.range(rows_of_part)
+    known = tf.minimum(places, size - 1)
+    part = {name: tf.gather(values, known) for name, values in batch.items()}
+    for name in _COUNTS:
+        part[name] = tf.where(places < size, part[name], 0)
+    part[ROWS] = first_row(batch) + places
+    return part

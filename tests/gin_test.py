@@ -214,5 +214,5 @@ def test_entry_function_has_no_sizes_or_rates_of_its_own():
         for name, parameter in gin_checks.parameters_of("train").items()
         if isinstance(parameter.default, int | float)
     }
-    assert defaults == {"seed": 0}
+    assert defaults == {"seed": 0, "static_shapes": False}
     assert train.train is gin.get_configurable("train")

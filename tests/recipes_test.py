@@ -41,7 +41,7 @@ def stop_at(monkeypatch):
         def sample(step):
             if step == step_to_stop[0]:
                 os.kill(os.getpid(), signal.SIGINT)
-            return np.zeros([1, 1, 3], np.uint8)
+            return []
 
         return sample
 

@@ -4,9 +4,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from magenta_lite.batch import EVENTS, LENGTHS, STEPS
+from magenta_lite.batch import EVENTS, LENGTHS, STEPS, first_row
 from magenta_lite.encodings.one_hot import OneHotEncoding
 from magenta_lite.evaluation.model_evaluation import ModelEvaluation
+from magenta_lite.layers import row_random
 from magenta_lite.models.base import Model
 from magenta_lite.training.loop import LoopOptions, TrainingLoop
 from magenta_lite.training.run_dir import RunDir
@@ -31,8 +32,8 @@ class Bigrams(Model):
         events = batch[EVENTS]
         hidden = self.encoding.inputs(events)[:, :-1]
         if training:
-            hidden = tf.nn.experimental.stateless_dropout(
-                hidden, self.dropout, seed
+            hidden = row_random.dropout(
+                hidden, self.dropout, seed, first_row(batch)
             )
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
             self.encoding.labels(events)[:, 1:], hidden @ self.table
@@ -41,7 +42,7 @@ class Bigrams(Model):
             batch[LENGTHS] - 1, tf.shape(losses)[1], tf.float32
         )
         total, weight = tf.reduce_sum(losses * mask), tf.reduce_sum(mask)
-        return total / weight, {"loss": (total, weight)}
+        return tf.math.divide_no_nan(total, weight), {"loss": (total, weight)}
 
     def initial_state(self, batch_size, conditioning=None):
         return ()

@@ -1,42 +1,48 @@
-"""What a model in training makes now, as a picture for TensorBoard."""
+"""What a model in training makes now, to see and hear in TensorBoard."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
 from magenta_lite.codecs.base import Codec
 from magenta_lite.generation.generator import Generator
 from magenta_lite.generation.options import Settings
 from magenta_lite.models.base import Model
-from magenta_lite.notes import plot
+from magenta_lite.notes import plot, render
+from magenta_lite.training.exhibits import Exhibit, Picture, Sound
+
+_SAMPLE_RATE = 16000
+"""Good enough to judge notes by; TensorBoard keeps many."""
 
 
 def make_sample_fn(
     model: Model, codec: Codec, seed: int
-) -> Callable[[int], np.ndarray]:
-    """A callback that draws what the model makes.
+) -> Callable[[int], list[Exhibit]]:
+    """A callback that shows what the model makes.
 
     Args:
       model: in training; its weights at each call count.
       codec: the model's.
-      seed: always the same, so that pictures differ by the weights alone.
+      seed: always the same, so that samples differ by the weights alone.
 
     Returns:
-      A function of the training step that returns a piano roll, uint8
-      `[height, width, 3]`.
+      A function of the training step that returns a piano roll and its sound.
     """
     # Compiling takes longer than it saves: one piece, now and then.
     generator = Generator(model, codec, jit_compile=False)
     settings = Settings(seed=seed % 2**31)
 
-    def sample(step: int) -> np.ndarray:
+    def sample(step: int) -> list[Exhibit]:
         made = generator.compose(settings=settings)[0]
-        return plot.piano_roll_image(
+        picture = plot.piano_roll_image(
             made.sequence,
             primer_end_seconds=made.primer_end_seconds,
             title=f"step {step}",
         )
+        sound = render.synthesize(made.sequence, _SAMPLE_RATE)
+        return [
+            Picture("sample", picture),
+            Sound("sample", sound, _SAMPLE_RATE),
+        ]
 
     return sample

@@ -8,9 +8,11 @@ Recipes lie in gin/recipes. Later files win, then parameters:
     --gin_param="BATCH_SIZE=64" --gin_param="LEARNING_RATE=5e-4" \
     --dataset=my_music --run_dir=runs/lookback
 
-Ctrl-C saves a checkpoint and stops; the same command goes on from there. The
-run directory holds the configuration, checkpoints, metrics.jsonl, and events
-for `tensorboard --logdir`.
+Ctrl-C saves a checkpoint and stops; the same command goes on from there, and so
+does `bin/train.py --run_dir=runs/lookback --resume`. The run directory holds
+the configuration, checkpoints, metrics.jsonl, and events for
+`tensorboard --logdir`. docs/training.md tells about several GPUs or machines,
+mixed precision and repeating a run elsewhere.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ from absl import flags
 from magenta_lite.cli import app, config, model_source, quiet
 from magenta_lite.errors import UserError
 
-STRATEGIES = ("one",)
+# As `training.strategies`, which would import TensorFlow here.
+STRATEGIES = ("one", "mirrored", "multi_worker", "tpu")
 INTERRUPTED_STATUS = 130
 
 
@@ -67,7 +70,24 @@ def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
         "strategy",
         "one",
         STRATEGIES,
-        "Where to train: `one` is one GPU, or the CPU if there is none.",
+        "Where to train: `one` is one GPU, or the CPU if there is none; "
+        "`mirrored` all GPUs of this machine; `multi_worker` the machines that "
+        "TF_CONFIG lists; `tpu` a TPU.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer(
+        "num_virtual_devices",
+        None,
+        "Cuts the CPU into so many devices, to try out --strategy=mirrored "
+        "without GPUs.",
+        lower_bound=1,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_boolean(
+        "resume",
+        False,
+        "Goes on with the run in --run_dir as it is configured there; no "
+        "--gin_file is needed.",
         flag_values=flag_values,
     )
     flags.DEFINE_string(
@@ -84,26 +104,55 @@ def main(argv: list[str], flag_values: flags.FlagValues = flags.FLAGS) -> int:
     del argv
     if not flag_values.run_dir:
         raise UserError("give --run_dir: where to write the run.")
-    if not flag_values.gin_file:
-        raise UserError(
-            "give --gin_file, e.g. --gin_file=recipes/melody_rnn/basic_rnn.gin."
+    run_dir = Path(flag_values.run_dir).expanduser()
+    gin_files, dataset = _configuration(flag_values, run_dir)
+
+    def prepare() -> None:
+        from magenta_lite.training import strategies
+
+        strategies.make_strategy(
+            flag_values.strategy, flag_values.num_virtual_devices
         )
-    quiet.load_tensorflow()
+
+    quiet.load_tensorflow(prepare)
     params = list(flag_values.gin_param)
-    if flag_values.dataset:
-        params.append(f"train.dataset = {flag_values.dataset!r}")
-    config.parse(flag_values.gin_file, params, entry="train")
+    if dataset:
+        params.append(f"train.dataset = {dataset!r}")
+    config.parse(gin_files, params, entry="train")
     try:
         result = config.call(
             train,
-            run_dir=Path(flag_values.run_dir).expanduser(),
+            run_dir=run_dir,
             data_dir=flag_values.data_dir,
             strategy=flag_values.strategy,
             warm_start_bundle=flag_values.warm_start_bundle,
+            num_virtual_devices=flag_values.num_virtual_devices,
         )
     except UserError as error:
         raise UserError(f"{error}{_advice(error, flag_values)}") from error
     return INTERRUPTED_STATUS if result.status == "interrupted" else 0
+
+
+def _configuration(
+    flag_values: flags.FlagValues, run_dir: Path
+) -> tuple[list[str], str | None]:
+    """The gin files, and the dataset that goes before theirs."""
+    gin_files = list(flag_values.gin_file)
+    if not flag_values.resume:
+        if not gin_files:
+            raise UserError(
+                "give --gin_file, e.g. "
+                "--gin_file=recipes/melody_rnn/basic_rnn.gin; or --resume to "
+                "go on with the run in --run_dir."
+            )
+        return gin_files, flag_values.dataset
+    config_file = run_dir / "config.gin"
+    if not config_file.is_file():
+        raise UserError(
+            f"{run_dir} holds no run to --resume (no config.gin); give the "
+            "--run_dir of a training."
+        )
+    return [str(config_file), *gin_files], flag_values.dataset
 
 
 def console() -> None:
@@ -124,13 +173,20 @@ def _advice(error: UserError, flag_values: flags.FlagValues) -> str:
 
 
 @gin.configurable(
-    denylist=["run_dir", "data_dir", "strategy", "warm_start_bundle"]
+    denylist=[
+        "run_dir",
+        "data_dir",
+        "strategy",
+        "warm_start_bundle",
+        "num_virtual_devices",
+    ]
 )
 def train(
     run_dir: Path,
     data_dir: str | None = None,
     strategy: str = "one",
     warm_start_bundle: str | None = None,
+    num_virtual_devices: int | None = None,
     *,
     recipe: str = gin.REQUIRED,
     dataset: Any = gin.REQUIRED,
@@ -142,6 +198,8 @@ def train(
     batch_size: int = gin.REQUIRED,
     max_events: int | None = None,
     augmentations: tuple[Any, ...] = (),
+    static_shapes: bool = False,
+    precision: str = "float32",
     seed: int = 0,
 ) -> Any:
     """Trains what a recipe puts together; gin fills the parameters in.
@@ -151,6 +209,7 @@ def train(
       data_dir: where datasets lie; None is the default place.
       strategy: see `training.strategies`.
       warm_start_bundle: a bundle whose weights a new run starts from.
+      num_virtual_devices: cuts the CPU into so many devices.
       recipe: the id that the run's bundle will carry, e.g. "basic_rnn".
       dataset: the name of a prepared dataset, or a dataset object.
       codec: a `Codec`.
@@ -162,6 +221,10 @@ def train(
       batch_size: rows of a batch.
       max_events: longer examples are cropped; None keeps them whole.
       augmentations: applied to training batches in this order.
+      static_shapes: whether all batches have one shape, as TPUs and XLA want
+        it; always so with strategy "tpu".
+      precision: a policy of Keras: "float32", "mixed_bfloat16" or
+        "mixed_float16". Weights, losses and heads are float32 in all of them.
       seed: weights, data and dropout are functions of it.
 
     Returns:
@@ -171,6 +234,7 @@ def train(
       UserError: for a problem that the user can mend.
     """
     from magenta_lite.cli import training_job
+    from magenta_lite.training import strategies
 
     job = training_job.TrainingJob(
         recipe=recipe,
@@ -183,12 +247,14 @@ def train(
         batch_size=batch_size,
         max_events=max_events,
         augmentations=tuple(augmentations),
+        static_shapes=static_shapes or strategy == "tpu",
+        precision=precision,
         seed=seed,
     )
     return job.run(
         run_dir,
         data_dir=data_dir,
-        strategy_name=strategy,
+        strategy=strategies.make_strategy(strategy, num_virtual_devices),
         warm_start_bundle=warm_start_bundle,
         command=sys.argv,
     )

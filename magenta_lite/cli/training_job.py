@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import importlib.metadata
 import os
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-import magenta_lite
 from magenta_lite.bundles import manifest as manifests
 from magenta_lite.bundles.warm_start import warm_start
 from magenta_lite.cli import config, samples
 from magenta_lite.cli.open_dataset import cache_dir, open_dataset
+from magenta_lite.cli.provenance import provenance
 from magenta_lite.codecs.base import Codec
 from magenta_lite.data import event_cache, pipeline
 from magenta_lite.encodings.base import Encoding
+from magenta_lite.errors import UserError
 from magenta_lite.evaluation.model_evaluation import ModelEvaluation
 from magenta_lite.models.base import Model
+from magenta_lite.training import strategies
 from magenta_lite.training.loop import (
     LoopOptions,
     TrainingLoop,
     TrainingResult,
 )
 from magenta_lite.training.run_dir import RunDir
-from magenta_lite.training.strategies import make_strategy
 
-_PACKAGES = ("tensorflow", "keras", "numpy", "note-seq")
+_PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,56 +49,97 @@ class TrainingJob:
     max_events: int | None
     augmentations: tuple[Any, ...]
     seed: int
+    static_shapes: bool = False
+    precision: str = "float32"
 
     def run(
         self,
         run_dir: Path,
         data_dir: str | os.PathLike | None = None,
-        strategy_name: str = "one",
+        strategy: tf.distribute.Strategy | None = None,
         warm_start_bundle: str | None = None,
         command: Sequence[str] = (),
     ) -> TrainingResult:
-        """Trains, or goes on with the run that is in the folder."""
+        """Trains, or goes on with the run that is in the folder.
+
+        Of several processes only the chief needs the folder.
+        """
+        strategy = strategy or tf.distribute.get_strategy()
         run = RunDir(run_dir)
+        if not strategies.is_chief(strategy):
+            return self._run(run, data_dir, strategy, warm_start_bundle, ())
         if not run.exists():
             run.check_empty()
-        strategy = make_strategy(strategy_name)
-        keras.utils.set_random_seed(self.seed)
-        with strategy.scope():
-            model = self.make_model(
-                self.make_encoding(**self.codec.encoding_sizes())
+        with run.lock():
+            result = self._run(
+                run, data_dir, strategy, warm_start_bundle, command
             )
-            optimizer = self.make_optimizer()
-        dataset = open_dataset(self.dataset, data_dir)
-        manifest = self._manifest(model, optimizer, dataset)
-        if run.exists():
-            run.check_identity(manifest["identity"])
+        _tell(result, self.options, run)
+        return result
+
+    def _run(
+        self,
+        run: RunDir,
+        data_dir: str | os.PathLike | None,
+        strategy: tf.distribute.Strategy,
+        warm_start_bundle: str | None,
+        command: Sequence[str],
+    ) -> TrainingResult:
+        is_chief = strategies.is_chief(strategy)
+        with _policy(self.precision):
+            keras.utils.set_random_seed(self.seed)
+            with strategy.scope():
+                model = self.make_model(
+                    self.make_encoding(**self.codec.encoding_sizes())
+                )
+                optimizer = self.make_optimizer()
+            dataset = open_dataset(self.dataset, data_dir)
+            manifest = self._manifest(model, optimizer, dataset)
+            if is_chief and run.exists():
+                run.check_identity(manifest["identity"])
+            caches = self._caches(dataset, data_dir, strategy)
+            config_text = config.operative_text()
+            if is_chief and not run.exists():
+                if warm_start_bundle:
+                    manifest["warm_start"] = warm_start(
+                        model, self.codec, warm_start_bundle
+                    )
+                manifest |= provenance(command)
+                run.create(manifest, config_text)
+            loop = TrainingLoop(
+                model, optimizer, strategy, run, self.options, self.seed
+            )
+            if is_chief:
+                self._announce(loop, model, caches[0], run)
+            return self._train(loop, model, strategy, caches, config_text)
+
+    def _caches(
+        self,
+        dataset: event_cache.Dataset,
+        data_dir: str | os.PathLike | None,
+        strategy: tf.distribute.Strategy,
+    ) -> list[event_cache.EventCache]:
+        """Those of training and validation.
+
+        Workers of one machine share a folder: the chief builds them there.
+        """
+        if not strategies.is_chief(strategy):
+            strategies.wait_for_all(strategy)
         caches = [
             event_cache.build_event_cache(
                 dataset, split, self.codec, cache_dir(data_dir)
             )
             for split in ("train", "validation")
         ]
-        config_text = config.operative_text()
-        if not run.exists():
-            if warm_start_bundle:
-                manifest["warm_start"] = warm_start(
-                    model, self.codec, warm_start_bundle
-                )
-            manifest |= {"command": list(command), "started": time.time()}
-            run.create(manifest, config_text)
-        loop = TrainingLoop(
-            model, optimizer, strategy, run, self.options, self.seed
-        )
-        self._announce(loop, model, caches[0], run)
-        result = self._train(loop, model, caches, config_text)
-        _tell(result, self.options, run)
-        return result
+        if strategies.is_chief(strategy):
+            strategies.wait_for_all(strategy)
+        return caches
 
     def _train(
         self,
         loop: TrainingLoop,
         model: Model,
+        strategy: tf.distribute.Strategy,
         caches: Sequence[event_cache.EventCache],
         config_text: str,
     ) -> TrainingResult:
@@ -113,15 +154,20 @@ class TrainingJob:
                 start_step=start_step,
                 augmentations=self.augmentations,
                 max_events=self.max_events,
+                static_shapes=self.static_shapes,
             )
 
         eval_batches = pipeline.eval_batches(
-            eval_cache, self.codec, self.batch_size, max_events=self.max_events
+            eval_cache,
+            self.codec,
+            self.batch_size,
+            max_events=self.max_events,
+            static_shapes=self.static_shapes,
         )
         return loop.train(
             train_batches,
             eval_batches,
-            ModelEvaluation(model, eval_batches.element_spec),
+            ModelEvaluation(model, eval_batches.element_spec, strategy),
             sample_fn=samples.make_sample_fn(model, self.codec, self.seed),
             config_text=config_text,
         )
@@ -153,17 +199,15 @@ class TrainingJob:
             "seed": self.seed,
             "augmentations": [repr(a) for a in self.augmentations],
             "optimizer": _describe_optimizer(optimizer),
+            "precision": self.precision,
         }
         return {
             "recipe": self.recipe,
             **components,
             "dataset": data,
             "seed": self.seed,
+            "averages": bool(optimizer.use_ema),
             "identity": identity,
-            "versions": {
-                "magenta_lite": magenta_lite.__version__,
-                **{p: importlib.metadata.version(p) for p in _PACKAGES},
-            },
         }
 
     def _announce(
@@ -182,6 +226,22 @@ class TrainingJob:
             "average",
             flush=True,
         )
+
+
+@contextlib.contextmanager
+def _policy(precision: str) -> Iterator[None]:
+    """Sets Keras' precision of new layers for a while."""
+    if precision not in _PRECISIONS:
+        raise UserError(
+            f"train.precision is {precision!r}; choose from "
+            f"{', '.join(_PRECISIONS)}."
+        )
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def _describe_optimizer(

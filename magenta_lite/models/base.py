@@ -42,12 +42,16 @@ class Model(keras.Model, abc.ABC):
           batch: see `magenta_lite.batch`.
           training: whether dropout is on.
           seed: int32 `[2]`, the only source of randomness; needed if
-            `training`.
+            `training`. What is random about a row must be a function of the
+            seed and of the row's number (`layers.row_random`), so that it does
+            not matter how a batch is cut up.
 
         Returns:
           The scalar float32 loss that an optimizer minimises, and metrics by
           name, each a pair (sum, weight) of scalar float32 whose quotient
-          over any number of batches is the metric.
+          over any number of batches is the metric. The weight of "loss" is
+          what the loss is a mean over: parts of a batch count by it. Rows of
+          length 0 count nothing.
         """
 
     @abc.abstractmethod
@@ -66,6 +70,20 @@ class Model(keras.Model, abc.ABC):
           What `head.draw` reads, e.g. logits `[batch, num_classes]` float32,
           and the next state.
         """
+
+    def look_inside(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """What is worth looking at while the model trains, by name.
+
+        Args:
+          batch: a few rows.
+
+        Returns:
+          float32 `[n]`, shown as a histogram; `[height, width]` or
+          `[count, height, width]`, shown as a picture: where attention goes,
+          how latent dimensions are used. Nothing unless overridden.
+        """
+        del batch
+        return {}
 
     @abc.abstractmethod
     def get_config(self) -> dict:

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from magenta_lite import batch as batch_keys
 from magenta_lite.encodings.base import Encoding
+from magenta_lite.layers import row_random
 from magenta_lite.layers.attention_cell import AttentionCell
 from magenta_lite.layers.gru import Gru
 from magenta_lite.layers.lstm import Lstm
@@ -105,7 +106,11 @@ class EventRnn(Model):
                 dtype=tf.float32,
             )
         )  # [t-1, b]
-        outputs = self.head(self._hidden(_time_major(inputs), training, seed))
+        first_row = batch_keys.first_row(batch)
+        hidden = self._hidden(
+            _time_major(inputs), seed if training else None, first_row
+        )
+        outputs = self.head(hidden)
         losses = mask * self.head.nats(outputs, labels)
         steps = tf.cast(tf.reduce_sum(batch[batch_keys.STEPS]), tf.float32)
         total = tf.reduce_sum(losses)
@@ -147,19 +152,24 @@ class EventRnn(Model):
         }
 
     def _hidden(
-        self, inputs: tf.Tensor, training: bool, seed: tf.Tensor | None
+        self,
+        inputs: tf.Tensor,
+        seed: tf.Tensor | None,
+        first_row: tf.Tensor | int,
     ) -> tf.Tensor:
-        """The output of the last layer: `[t, b, d]` to `[t, b, units]`."""
+        """The output of the last layer: `[t, b, d]` to `[t, b, units]`.
+
+        Without a seed there is no dropout.
+        """
         hidden = inputs
         for i, layer in enumerate(self.recurrent):
             below = self._project(i, hidden)
             hidden = layer(below)
             if self.residual:
                 hidden += below
-            if training and self.dropout:
-                assert seed is not None
-                hidden = tf.nn.experimental.stateless_dropout(
-                    hidden, self.dropout, seed + [0, i]
+            if seed is not None and self.dropout:
+                hidden = row_random.dropout(
+                    hidden, self.dropout, seed + [0, i], first_row, row_axis=1
                 )
         return hidden
 

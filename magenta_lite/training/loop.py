@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterable
-from typing import Literal
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
 
 import gin
 import keras
@@ -16,13 +16,20 @@ import tensorflow as tf
 from magenta_lite.errors import UserError
 from magenta_lite.models.base import Model
 from magenta_lite.models.metrics import summarise
+from magenta_lite.training import averages, strategies
 from magenta_lite.training.checkpoints import Checkpoints
 from magenta_lite.training.early_stopping import EarlyStopping
+from magenta_lite.training.exhibits import (
+    Exhibit,
+    batch_exhibits,
+    model_exhibits,
+)
 from magenta_lite.training.interrupts import Interrupted, Interrupts
-from magenta_lite.training.metrics_log import MetricsLog
+from magenta_lite.training.loss_scale import LossScale
+from magenta_lite.training.metrics_log import MetricsLog, Silence
 from magenta_lite.training.progress import ProgressReport
 from magenta_lite.training.run_dir import RunDir
-from magenta_lite.training.step import EVENTS, OBJECTIVE, TrainStep
+from magenta_lite.training.step import EVENTS, OBJECTIVE, SKIPPED, TrainStep
 
 Status = Literal["finished", "early_stopped", "interrupted"]
 
@@ -44,6 +51,10 @@ class LoopOptions:
         time: less needs less memory, for the same step; None takes all.
       checkpoints_to_keep: how many of the latest checkpoints are kept; the
         best one is kept beside them.
+      max_skipped: a step whose gradient is not finite changes nothing; after
+        so many in a row the run gives up.
+      jit_compile: whether XLA compiles the step; batches should then have
+        one shape (`train.static_shapes`).
 
     Raises:
       ValueError: if a number is not positive.
@@ -56,11 +67,14 @@ class LoopOptions:
     clip_norm: float | None = None
     micro_batch_size: int | None = None
     checkpoints_to_keep: int = 3
+    max_skipped: int = 20
+    jit_compile: bool = False
 
     def __post_init__(self) -> None:
         """Checks the values."""
         for name, value in dataclasses.asdict(self).items():
-            if value is not None and not value > 0:
+            is_number = value is not None and not isinstance(value, bool)
+            if is_number and not value > 0:
                 raise ValueError(f"{name} is {value}; it must be above 0")
 
 
@@ -115,6 +129,9 @@ class TrainingLoop:
     ) -> None:
         with strategy.scope():
             optimizer.build(model.trainable_variables)
+            self._loss_scale = LossScale(
+                keras.config.dtype_policy().compute_dtype == "float16"
+            )
         self._model = model
         self._optimizer = optimizer
         self._strategy = strategy
@@ -123,17 +140,26 @@ class TrainingLoop:
         self._seed = seed
         self._stopping = EarlyStopping(options.patience)
         self._checkpoints = Checkpoints(
-            run, model, optimizer, self._stopping, options.checkpoints_to_keep
+            run,
+            model,
+            optimizer,
+            self._stopping,
+            options.checkpoints_to_keep,
+            self._loss_scale,
+            strategy,
         )
         self._start_step = self._checkpoints.restore()
         self.step = self._start_step
+        self._is_chief = strategies.is_chief(strategy)
+        self._is_alone = strategies.num_workers(strategy) == 1
+        self._num_skipped = 0  # in a row
 
     def train(
         self,
         train_batches: Callable[[int], tf.data.Dataset],
         eval_batches: Iterable[Batch],
         evaluate_fn: Callable[[Iterable[Batch]], dict[str, float]],
-        sample_fn: Callable[[int], np.ndarray] | None = None,
+        sample_fn: Callable[[int], Iterable[Exhibit]] | None = None,
         config_text: str = "",
     ) -> TrainingResult:
         """Trains until the end, until patience runs out, or until stopped.
@@ -141,9 +167,9 @@ class TrainingLoop:
         Args:
           train_batches: start_step to endless batches from that step on.
           eval_batches: the validation split; iterated at every evaluation.
-          evaluate_fn: batches to metrics by name, among them "loss".
-          sample_fn: step to a picture of what the model makes now, uint8
-            `[height, width, 3]`; shown in TensorBoard.
+          evaluate_fn: batches to metrics by name, among them "loss"; the same
+            in every process.
+          sample_fn: step to what the model makes now, shown in TensorBoard.
           config_text: the operative gin, shown in TensorBoard.
 
         Raises:
@@ -156,8 +182,10 @@ class TrainingLoop:
         options = self._options
         with (
             Interrupts() as self._interrupts,
-            MetricsLog(self._run, self.step) as self._log,
-            ProgressReport(options.num_steps, self.step) as self._progress,
+            self._report(MetricsLog, self._run, self.step) as self._log,
+            self._report(
+                ProgressReport, options.num_steps, self.step
+            ) as self._progress,
         ):
             if config_text:
                 self._log.text("config", self.step, config_text)
@@ -175,6 +203,9 @@ class TrainingLoop:
             self._stopping.best_loss,
         )
 
+    def _report(self, make: Callable[..., Any], *args: Any) -> Any:
+        return make(*args) if self._is_chief else Silence()
+
     def _status(self) -> Status:
         at_end = self.step >= self._options.num_steps
         return "finished" if at_end else "early_stopped"
@@ -184,19 +215,15 @@ class TrainingLoop:
         if self._is_over():
             return
         batches = train_batches(self.step)
-        train_step = TrainStep(
-            self._model,
-            self._optimizer,
-            self._strategy,
-            batches.element_spec,
-            self._seed,
-            self._options.clip_norm,
-            self._options.micro_batch_size,
-        )
+        train_step = self._make_step(batches.element_spec)
         measured: list[tf.Tensor] = []
+        before: tf.Tensor | None = None
         since = time.monotonic()
         for batch in batches:
-            measured.append(train_step(batch))
+            if self.step == self._start_step and self._is_chief:
+                self._log.show(self.step, batch_exhibits(self._model, batch))
+            result = train_step(batch, stop=self._interrupts.pending)
+            measured.append(result)
             self.step += 1
             due = self._is_evaluation_due()
             if due or self.step % self._options.log_every == 0:
@@ -204,19 +231,38 @@ class TrainingLoop:
                 measured = []
             if due:
                 self._evaluate_if_due()
+                self._exhibit(batch)
             if not measured:
                 since = time.monotonic()
             if self._is_over():
                 return
-            self._stop_if_asked(train_step, measured)
+            if self._should_stop(train_step, before):
+                # Only good weights are to be saved.
+                self._check_finite(train_step, measured)
+                raise Interrupted
+            before = result
 
-    def _stop_if_asked(
-        self, train_step: TrainStep, measured: list[tf.Tensor]
-    ) -> None:
-        """Leaves the loop on a signal, with only good weights to save."""
-        if self._interrupts.pending and measured:
-            self._check_finite(train_step.read(measured)[1])
-        self._interrupts.check()
+    def _make_step(self, batch_spec: Mapping[str, tf.TensorSpec]) -> TrainStep:
+        return TrainStep(
+            self._model,
+            self._optimizer,
+            self._strategy,
+            batch_spec,
+            self._seed,
+            self._options.clip_norm,
+            self._options.micro_batch_size,
+            self._loss_scale,
+            self._options.jit_compile,
+        )
+
+    def _should_stop(
+        self, train_step: TrainStep, before: tf.Tensor | None
+    ) -> bool:
+        """Whether a signal came here, or to any of several processes."""
+        if self._is_alone:
+            return self._interrupts.pending
+        # What the step before brought is there; nothing waits for it.
+        return before is not None and train_step.wants_stop(before)
 
     def _is_over(self) -> bool:
         return (
@@ -235,22 +281,43 @@ class TrainingLoop:
         self, train_step: TrainStep, measured: list[tf.Tensor], seconds: float
     ) -> None:
         """Fetches, checks and logs what the last steps measured."""
-        sums, objectives = train_step.read(measured)
-        self._check_finite(objectives)
+        sums = self._check_finite(train_step, measured)
         num_events = sums.pop(EVENTS)[0]
+        num_skipped = sums.pop(SKIPPED)[0]
         metrics = summarise(sums)
         # A model may minimise more than what it reports as its loss.
-        metrics.setdefault("loss", metrics[OBJECTIVE])
+        metrics.setdefault("loss", metrics.get(OBJECTIVE, math.nan))
         metrics["events_per_second"] = num_events / max(seconds, 1e-9)
         metrics["learning_rate"] = float(self._optimizer.learning_rate)
+        if num_skipped:
+            metrics["skipped_steps"] = num_skipped
+        if self._loss_scale.used:
+            metrics["loss_scale"] = float(self._loss_scale.scale)
         self._log.scalars("train", self.step, metrics)
         self._progress.train(self.step, metrics)
 
-    def _check_finite(self, objectives: list[float]) -> None:
-        first_step = self.step - len(objectives) + 1
-        for step, loss in enumerate(objectives, first_step):
-            if not math.isfinite(loss):
-                self._fail(f"the loss became {loss} at step {step}")
+    def _check_finite(
+        self, train_step: TrainStep, measured: list[tf.Tensor]
+    ) -> dict[str, tuple[float, float]]:
+        """What was measured, once it is sure that the weights are sound."""
+        if not measured:
+            return {}
+        sums, objectives, skipped = train_step.read(measured)
+        if not any(skipped):
+            self._num_skipped = 0
+            return sums
+        first_step = self.step - len(skipped) + 1
+        sound = all(np.isfinite(w.numpy()).all() for w in self._model.weights)
+        for step, (loss, skip) in enumerate(
+            zip(objectives, skipped, strict=True), first_step
+        ):
+            self._num_skipped = self._num_skipped + 1 if skip else 0
+            gives_up = self._num_skipped >= self._options.max_skipped
+            if skip and (gives_up or not sound):
+                what = "gradient" if math.isfinite(loss) else "loss"
+                value = "not finite" if what == "gradient" else str(loss)
+                self._fail(f"the {what} became {value} at step {step}")
+        return sums
 
     def _fail(self, what: str) -> None:
         raise UserError(
@@ -261,20 +328,31 @@ class TrainingLoop:
     def _evaluate_if_due(self) -> None:
         if not self._is_evaluation_due():
             return
-        metrics = self._evaluate_fn(
-            self._interrupts.between(self._eval_batches)
-        )
-        if not math.isfinite(metrics["loss"]):
-            self._fail(
-                f"the validation loss is {metrics['loss']} at step {self.step}"
-            )
-        best = self._stopping.update(self.step, metrics["loss"])
-        if best:
-            self._checkpoints.save_best(self.step)
+        batches = self._eval_batches
+        if self._is_alone:  # else the others would wait for ever
+            batches = self._interrupts.between(batches)
+        with averages.in_place(self._model, self._optimizer):
+            metrics = self._evaluate_fn(batches)
+            if not math.isfinite(metrics["loss"]):
+                self._fail(
+                    f"the validation loss is {metrics['loss']} at step "
+                    f"{self.step}"
+                )
+            best = self._stopping.update(self.step, metrics["loss"])
+            if best:
+                self._checkpoints.save_best(self.step)
         self._checkpoints.save_latest(self.step)
         self._log.scalars("validation", self.step, metrics)
         self._progress.evaluation(self.step, metrics, best)
-        if self._sample_fn:
-            picture = self._sample_fn(self.step)
-            self._log.image("sample", self.step, picture)
+        self._log.flush()
+
+    def _exhibit(self, batch: Batch) -> None:
+        """Shows what the model makes now, and how it looks inside."""
+        if not self._is_chief or self._interrupts.pending:
+            return
+        with averages.in_place(self._model, self._optimizer):
+            exhibits = list(model_exhibits(self._model, batch))
+            if self._sample_fn:
+                exhibits += self._sample_fn(self.step)
+        self._log.show(self.step, exhibits)
         self._log.flush()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from magenta_lite.errors import UserError
+from magenta_lite.training.exhibits import Exhibit
 from magenta_lite.training.run_dir import RunDir, write_text
 
 
@@ -66,16 +67,30 @@ class MetricsLog:
         with _writing(), self._writers["train"].as_default(step):
             tf.summary.text(name, indented)
 
-    def image(self, name: str, step: int, image: np.ndarray) -> None:
-        """Shows a picture, uint8 `[height, width, 3]`, in TensorBoard."""
+    def show(self, step: int, exhibits: Iterable[Exhibit]) -> None:
+        """Shows pictures, sounds and histograms in TensorBoard."""
         with _writing(), self._writers["validation"].as_default(step):
-            tf.summary.image(name, image[np.newaxis])
+            for exhibit in exhibits:
+                exhibit.write()
 
     def flush(self) -> None:
         """Lets readers see everything written so far."""
         for writer in self._writers.values():
             with _writing():
                 writer.flush()
+
+
+class Silence:
+    """Stands in for a report in the processes that write nothing."""
+
+    def __enter__(self) -> Silence:
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        pass
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *args, **kwargs: None
 
 
 @contextlib.contextmanager

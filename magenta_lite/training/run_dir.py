@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import fcntl
 import json
 import os
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -51,6 +55,11 @@ class RunDir:
         return self.path / "metrics.jsonl"
 
     @property
+    def lock_file(self) -> Path:
+        """Held by the process that trains; names it."""
+        return self.path / "lock"
+
+    @property
     def tensorboard_dir(self) -> Path:
         """TensorBoard events."""
         return self.path / "tensorboard"
@@ -84,16 +93,71 @@ class RunDir:
     def check_empty(self) -> None:
         """Makes sure that a new run would not mix with other files.
 
+        What a run leaves that was killed while it began does not count.
+
         Raises:
           RunError: if the folder holds something.
         """
         if self.path.exists() and not self.path.is_dir():
             raise RunError(f"{self.path} is a file; choose another --run_dir.")
-        if self.path.is_dir() and any(self.path.iterdir()):
+        if self.path.is_dir() and any(
+            path.name not in (self.lock_file.name, self.config_file.name)
+            for path in self._files_but_temporary()
+        ):
             raise RunError(
                 f"{self.path} holds files but no run; choose an empty or a "
                 "new --run_dir."
             )
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keeps other processes from training here; makes the folder.
+
+        The system lets go of it whatever happens to this process.
+
+        Raises:
+          RunError: if another process holds it.
+        """
+        created = not self.path.exists()
+        self.path.mkdir(parents=True, exist_ok=True)
+        with self.lock_file.open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # The one before may have removed the file in between.
+                os.stat(self.lock_file)
+            except OSError as error:
+                file.seek(0)
+                raise RunError(
+                    f"{self.path} is in use by {file.read() or 'a process'}; "
+                    "wait until it ends, stop it, or choose another --run_dir."
+                ) from error
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {socket.gethostname()}")
+            file.flush()
+            for path in self._temporary_files():
+                path.unlink(missing_ok=True)
+            try:
+                yield
+            finally:
+                self.lock_file.unlink(missing_ok=True)
+                if created and not any(self.path.iterdir()):
+                    self.path.rmdir()
+
+    def _temporary_files(self) -> list[Path]:
+        """What `write_text` leaves in the folder if it is killed."""
+        return [
+            path
+            for file in (
+                self.config_file,
+                self.manifest_file,
+                self.metrics_file,
+            )
+            for path in self.path.glob(f".{file.name}.*")
+        ]
+
+    def _files_but_temporary(self) -> list[Path]:
+        temporary = self._temporary_files()
+        return [p for p in self.path.iterdir() if p not in temporary]
 
     def manifest(self) -> dict[str, Any]:
         """What `create` wrote.
@@ -178,14 +242,17 @@ class LoadedRun:
 
 def load_run(
     run_dir: str | os.PathLike,
-    checkpoint: Literal["best", "latest"] = "best",
+    checkpoint: Literal["best", "latest"] | str = "best",
 ) -> LoadedRun:
     """Loads a run from its folder alone; gin is not needed.
+
+    Where the run kept averages of the weights, they are the weights.
 
     Args:
       run_dir: the folder.
       checkpoint: "best" has the lowest validation loss so far and falls back
-        to "latest" before the first evaluation.
+        to "latest" before the first evaluation; or the path of one of
+        `checkpoints_of`.
 
     Raises:
       RunError: if the folder holds no run or no checkpoint.
@@ -193,7 +260,9 @@ def load_run(
     """
     run = RunDir(Path(run_dir))
     manifest = run.manifest()
-    prefix = _find_checkpoint(run, checkpoint)
+    prefix = checkpoint
+    if checkpoint in ("best", "latest"):
+        prefix = _find_checkpoint(run, checkpoint)
     try:
         codec = manifests.build_codec(manifest["codec"])
         encoding = manifests.build_encoding(manifest["encoding"])
@@ -203,13 +272,40 @@ def load_run(
         raise RunError(
             f"{run.manifest_file} is damaged: it has no {error}."
         ) from error
-    step = _restore_weights(model, prefix)
+    # The best one holds the averages in place of the weights.
+    averaged = manifest.get("averages", False) and (
+        Path(prefix).parent == run.checkpoint_dir("latest")
+    )
+    step = _restore_weights(model, prefix, averaged)
     return LoadedRun(model, codec, encoding, step, manifest, config_text)
 
 
-def _find_checkpoint(run: RunDir, kind: Literal["best", "latest"]) -> str:
+def checkpoints_of(run_dir: str | os.PathLike) -> list[str]:
+    """All checkpoints of a run, by their steps; the best one at the end.
+
+    Returns:
+      Paths of their files without suffixes.
+
+    Raises:
+      RunError: if the folder holds no run or no checkpoint.
+    """
+    run = RunDir(Path(run_dir))
+    run.manifest()
+    found: list[str] = []
+    for kind in ("latest", "best"):
+        folder = str(run.checkpoint_dir(kind))  # type: ignore[arg-type]
+        state = tf.train.get_checkpoint_state(folder)
+        found += state.all_model_checkpoint_paths if state else []
+    if not found:
+        _find_checkpoint(run, "latest")  # says what to do
+    return found
+
+
+def _find_checkpoint(run: RunDir, kind: str) -> str:
     for folder in dict.fromkeys((kind, "latest")):
-        prefix = tf.train.latest_checkpoint(str(run.checkpoint_dir(folder)))
+        prefix = tf.train.latest_checkpoint(
+            str(run.checkpoint_dir(folder))  # type: ignore[arg-type]
+        )
         if prefix:
             return prefix
     raise RunError(
@@ -218,10 +314,13 @@ def _find_checkpoint(run: RunDir, kind: Literal["best", "latest"]) -> str:
     )
 
 
-def _restore_weights(model: Model, prefix: str) -> int:
+def _restore_weights(model: Model, prefix: str, averaged: bool) -> int:
     step = tf.Variable(0, dtype=tf.int64)
     weights = Variables(model.weights)
     restore(tf.train.Checkpoint(model=weights, step=step), prefix)
+    if averaged:
+        averages = Variables(model.trainable_variables)
+        restore(tf.train.Checkpoint(averages=averages), prefix)
     return int(step)
 
 

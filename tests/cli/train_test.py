@@ -185,13 +185,15 @@ def test_warm_start_begins_with_the_weights_of_a_bundle(
     assert not (tmp_path / "third").exists()
 
 
-def test_sample_is_a_picture(monkeypatch):
+def test_sample_is_a_picture_and_its_sound(monkeypatch):
     monkeypatch.undo()
     codec = MelodyCodec()
     model = EventRnn(OneHotEncoding(codec.num_events), units=(4,))
-    picture = samples.make_sample_fn(model, codec, seed=2**40)(7)
-    assert picture.dtype == np.uint8
-    assert picture.ndim == 3 and picture.shape[2] == 3
+    picture, sound = samples.make_sample_fn(model, codec, seed=2**40)(7)
+    assert picture.pixels.dtype == np.uint8
+    assert picture.pixels.ndim == 3 and picture.pixels.shape[2] == 3
+    assert sound.samples.shape[1] == 2
+    assert len(sound.samples) > sound.sample_rate
 
 
 def test_flags_of_commands_do_not_clash_on_import():

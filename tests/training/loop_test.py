@@ -9,6 +9,7 @@ import tensorflow as tf
 from training_fixture import Fixture, make_batch, train_batches
 
 from magenta_lite.errors import UserError
+from magenta_lite.training.exhibits import Picture
 from magenta_lite.training.loop import LoopOptions
 
 
@@ -245,7 +246,7 @@ def test_sample_pictures_and_config_reach_tensorboard(tmp_path):
 
     def sample(step):
         asked.append(step)
-        return picture
+        return [Picture("sample", picture)]
 
     fixture.start(sample_fn=sample, config_text="train.seed = 3")
     assert asked == [3, 6]
@@ -253,7 +254,7 @@ def test_sample_pictures_and_config_reach_tensorboard(tmp_path):
     for file in fixture.run.tensorboard_dir.rglob("events.*"):
         for event in tf.compat.v1.train.summary_iterator(str(file)):
             tags |= {value.tag for value in event.summary.value}
-    assert {"sample", "config", "loss", "perplexity"} <= tags
+    assert {"sample", "batch", "config", "loss", "perplexity"} <= tags
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def one_step(micro_batch_size, dropout=0.0, seed=0):
         clip_norm=1.0,
         micro_batch_size=micro_batch_size,
     )
-    sums, objectives = step.read([step(batch)])
+    sums, objectives, _ = step.read([step(batch)])
     return model.table.numpy(), sums, objectives
 
 
@@ -45,12 +45,11 @@ def test_micro_batches_make_the_same_step(micro_batch_size):
         assert same_sums[name] == pytest.approx(pair, rel=1e-5), name
 
 
-def test_each_micro_batch_has_its_own_dropout():
+@pytest.mark.parametrize("micro_batch_size", [1, 3, 4])
+def test_micro_batches_have_the_dropout_of_the_whole(micro_batch_size):
     whole, *_ = one_step(None, dropout=0.5)
-    parts, *_ = one_step(4, dropout=0.5)
-    again, *_ = one_step(4, dropout=0.5)
-    other, *_ = one_step(4, dropout=0.5, seed=1)
+    parts, *_ = one_step(micro_batch_size, dropout=0.5)
+    other, *_ = one_step(micro_batch_size, dropout=0.5, seed=1)
 
-    np.testing.assert_array_equal(parts, again)
-    assert np.abs(parts - whole).max() > 1e-4
+    np.testing.assert_allclose(parts, whole, atol=1e-6)
     assert np.abs(parts - other).max() > 1e-4
