@@ -1,6 +1,7 @@
 r"""Measures a run or a bundle on a split of a dataset.
 
   bin/evaluate.py --run_dir=runs/basic --split=test
+  bin/evaluate.py --run_dir=runs/basic --checkpoint=all
   bin/evaluate.py --bundle_file=basic.mag --dataset=my_music
 
 Prints the model's metrics beside those of plain statistics of the training
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     """Defines this command's flags; commands share names, so not at import."""
-    model_source.define_run_or_bundle(flag_values)
+    model_source.define_run_or_bundle(flag_values, or_all=True)
     model_source.define_data_dir(flag_values)
     flags.DEFINE_string(
         "dataset",
@@ -65,21 +66,18 @@ def main(argv: list[str], flag_values: flags.FlagValues = flags.FLAGS) -> int:
     del argv
     model_source.check(flag_values)
     quiet.load_tensorflow()
-    source = model_source.load(flag_values)
-    about = dict(source.about)
-    name = flag_values.dataset or about.pop("dataset", None)
-    if not name:
-        raise UserError("give --dataset: what to evaluate the bundle on.")
-    result = about | evaluate(
-        source.model,
-        source.codec,
-        name,
-        flag_values.split,
-        flag_values.data_dir,
-        flag_values.batch_size,
-        flag_values.baselines,
-    )
-    print(format_result(result))
+    result: dict[str, Any] | list[dict[str, Any]]
+    if flag_values.run_dir and flag_values.checkpoint == "all":
+        result = []
+        for source in model_source.load_all(flag_values):
+            # What counting predicts is the same beside every checkpoint.
+            baselines = flag_values.baselines and not result
+            result.append(_evaluate(source, flag_values, baselines))
+            print(_checkpoint_line(result[-1]), flush=True)
+    else:
+        source = model_source.load(flag_values)
+        result = _evaluate(source, flag_values, flag_values.baselines)
+        print(format_result(result))
     if flag_values.output_json:
         from magenta_lite.training.run_dir import write_text
 
@@ -87,6 +85,39 @@ def main(argv: list[str], flag_values: flags.FlagValues = flags.FLAGS) -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, json.dumps(result, indent=2) + "\n")
     return 0
+
+
+def _evaluate(
+    source: model_source.LoadedModel,
+    flag_values: flags.FlagValues,
+    with_baselines: bool,
+) -> dict[str, Any]:
+    about = dict(source.about)
+    name = flag_values.dataset or about.pop("dataset", None)
+    if not name:
+        raise UserError("give --dataset: what to evaluate the bundle on.")
+    return about | evaluate(
+        source.model,
+        source.codec,
+        name,
+        flag_values.split,
+        flag_values.data_dir,
+        flag_values.batch_size,
+        with_baselines,
+    )
+
+
+def _checkpoint_line(result: dict[str, Any]) -> str:
+    """A checkpoint's result, one of several."""
+    shown = [
+        f"{name} {result['metrics'][name]:.4f}"
+        for name in ("loss", "accuracy")
+        if name in result["metrics"]
+    ]
+    return (
+        f"{result['checkpoint']} (step {result['step']}) on "
+        f"{result['dataset']}/{result['split']}: {', '.join(shown)}"
+    )
 
 
 def console() -> None:

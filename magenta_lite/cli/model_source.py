@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,12 +37,15 @@ class LoadedModel:
     about: dict[str, Any]
 
 
-def define_run(flag_values: flags.FlagValues, purpose: str = "") -> None:
+def define_run(
+    flag_values: flags.FlagValues, purpose: str = "", or_all: bool = False
+) -> None:
     """Defines --run_dir and --checkpoint.
 
     Args:
       flag_values: where.
       purpose: what --run_dir is for, beside "A run of bin/train.py".
+      or_all: whether the command can take all checkpoints.
     """
     flags.DEFINE_string(
         "run_dir",
@@ -52,14 +56,16 @@ def define_run(flag_values: flags.FlagValues, purpose: str = "") -> None:
     flags.DEFINE_enum(
         "checkpoint",
         "best",
-        ("best", "latest"),
+        ("best", "latest", *(("all",) if or_all else ())),
         "Which weights of the run: those with the lowest validation loss, or "
-        "the last ones.",
+        f"the last ones{', or all that were kept' if or_all else ''}.",
         flag_values=flag_values,
     )
 
 
-def define_run_or_bundle(flag_values: flags.FlagValues) -> None:
+def define_run_or_bundle(
+    flag_values: flags.FlagValues, or_all: bool = False
+) -> None:
     """Defines --bundle_file and, instead of it, --run_dir and --checkpoint."""
     flags.DEFINE_string(
         "bundle_file",
@@ -68,7 +74,7 @@ def define_run_or_bundle(flag_values: flags.FlagValues) -> None:
         "Magenta, see bin/export.py.",
         flag_values=flag_values,
     )
-    define_run(flag_values, ", instead of --bundle_file")
+    define_run(flag_values, ", instead of --bundle_file", or_all)
 
 
 def define_data_dir(flag_values: flags.FlagValues) -> None:
@@ -95,6 +101,33 @@ def load_run(flag_values: flags.FlagValues) -> LoadedRun:
     return run_dir.load_run(path, flag_values.checkpoint)
 
 
+def load_all(flag_values: flags.FlagValues) -> Iterator[LoadedModel]:
+    """Loads every checkpoint of --run_dir, one after the other.
+
+    Raises:
+      UserError: if there is none or one cannot be read.
+    """
+    from magenta_lite.training import run_dir
+
+    path = Path(flag_values.run_dir).expanduser()
+    for prefix in run_dir.checkpoints_of(path):
+        model = _of_run(run_dir.load_run(path, prefix), flag_values)
+        name = "/".join(Path(prefix).parts[-2:])
+        yield dataclasses.replace(
+            model, about=model.about | {"checkpoint": name}
+        )
+
+
+def _of_run(run: LoadedRun, flag_values: flags.FlagValues) -> LoadedModel:
+    about = {
+        "id": run.recipe,
+        "run_dir": flag_values.run_dir,
+        "step": run.step,
+        "dataset": run.manifest["dataset"]["name"],
+    }
+    return LoadedModel(run.model, run.codec, run.recipe, "", about)
+
+
 def load(flag_values: flags.FlagValues) -> LoadedModel:
     """Loads what --bundle_file, or --run_dir and --checkpoint, name.
 
@@ -102,14 +135,7 @@ def load(flag_values: flags.FlagValues) -> LoadedModel:
       UserError: if it does not exist or cannot be read.
     """
     if not flag_values.bundle_file:
-        run = load_run(flag_values)
-        about = {
-            "id": run.recipe,
-            "run_dir": flag_values.run_dir,
-            "step": run.step,
-            "dataset": run.manifest["dataset"]["name"],
-        }
-        return LoadedModel(run.model, run.codec, run.recipe, "", about)
+        return _of_run(load_run(flag_values), flag_values)
     from magenta_lite.bundles.bundle import read_bundle
 
     bundle = read_bundle(Path(flag_values.bundle_file).expanduser())

@@ -17,6 +17,7 @@ mixed precision and repeating a run elsewhere.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -130,7 +131,28 @@ def main(argv: list[str], flag_values: flags.FlagValues = flags.FLAGS) -> int:
         )
     except UserError as error:
         raise UserError(f"{error}{_advice(error, flag_values)}") from error
+    except Exception as error:
+        if flag_values.strategy == "multi_worker":
+            _start_again_if_alone(error)
+        raise
     return INTERRUPTED_STATUS if result.status == "interrupted" else 0
+
+
+def _start_again_if_alone(error: Exception) -> None:
+    """Runs this command anew if another process is gone.
+
+    It waits there until all are back, and goes on from the last checkpoint. To
+    leave the group and enter it again TensorFlow has no way within a process.
+    """
+    from magenta_lite.training import strategies
+
+    if isinstance(error, strategies.LOST_WORKER_ERRORS):
+        print(
+            "lost another process of the group; starting again from the last "
+            "checkpoint once all are back",
+            flush=True,
+        )
+        os.execv(sys.executable, [sys.executable, *sys.argv])
 
 
 def _configuration(

@@ -78,21 +78,26 @@ class AttentionCell(RecurrentLayer):
     def __init__(
         self, layer: RecurrentLayer, attention_length: int, **kwargs: object
     ) -> None:
-        super().__init__(**kwargs)
+        # What is exponentiated here is not for half precision.
+        super().__init__(dtype="float32", **kwargs)
         self.layer = layer
         self.units = layer.units
         self.attention_length = attention_length
-        self.query = keras.layers.Dense(self.units, name="query")
-        self.key = keras.layers.Dense(self.units, use_bias=False, name="key")
+        self.query = keras.layers.Dense(
+            self.units, dtype="float32", name="query"
+        )
+        self.key = keras.layers.Dense(
+            self.units, use_bias=False, dtype="float32", name="key"
+        )
         self.output_projection = keras.layers.Dense(
-            self.units, name="output_projection"
+            self.units, dtype="float32", name="output_projection"
         )
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Makes the variables for inputs `[time, batch, depth]`."""
         depth = int(input_shape[-1] or 0)
         self.input_projection = keras.layers.Dense(
-            depth, name="input_projection"
+            depth, dtype="float32", name="input_projection"
         )
         self.input_projection.build((None, depth + self.units))
         self.layer.build((None, None, depth))

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from magenta_lite.layers.recurrence import Recurrence
-from magenta_lite.layers.recurrent import RecurrentLayer, on_gpu
+from magenta_lite.layers.recurrent import RecurrentLayer, layer_dtype, on_gpu
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,9 +52,11 @@ class Gru(RecurrentLayer):
     """
 
     def __init__(self, units: int, **kwargs: object) -> None:
-        super().__init__(**kwargs)
+        super().__init__(dtype=layer_dtype(), **kwargs)
         self.units = units
-        self.gru = keras.layers.GRU(units, return_sequences=True, name="gru")
+        self.gru = keras.layers.GRU(
+            units, return_sequences=True, dtype=layer_dtype(), name="gru"
+        )
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Makes the variables for inputs `[time, batch, depth]`."""

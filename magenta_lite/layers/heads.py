@@ -8,7 +8,8 @@ A layer maps hidden states `[..., units]` to "outputs": a tensor or a nest of
 them whose leading axes are those of the hidden states. What an output holds is
 the layer's own affair (logits here). Labels have the same leading axes, then
 the head's `label_shape`. All methods are pure, causal within a label and
-compile under XLA.
+compile under XLA. Heads are float32 whatever Keras' policy is: losses and
+probabilities want it.
 """
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ class CategoricalHead(keras.layers.Dense, HeadLayer):
     """One of `num_classes` classes; outputs are logits `[..., classes]`."""
 
     def __init__(self, num_classes: int, name: str = "logits") -> None:
-        super().__init__(num_classes, name=name)
+        super().__init__(num_classes, dtype="float32", name=name)
 
     def nats(self, outputs: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         """Cross-entropy; see `HeadLayer`."""
@@ -156,7 +157,7 @@ class CategoricalsHead(keras.layers.Dense, HeadLayer):
     """
 
     def __init__(self, sizes: tuple[int, ...], name: str = "logits") -> None:
-        super().__init__(sum(sizes), name=name)
+        super().__init__(sum(sizes), dtype="float32", name=name)
         self.sizes = tuple(sizes)
 
     def nats(self, outputs: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:

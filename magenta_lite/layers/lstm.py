@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from magenta_lite.layers import chunked
 from magenta_lite.layers.recurrence import Recurrence
-from magenta_lite.layers.recurrent import RecurrentLayer, on_gpu
+from magenta_lite.layers.recurrent import RecurrentLayer, layer_dtype, on_gpu
 
 _State = tuple[tuple[tf.Tensor, tf.Tensor], tf.Tensor]
 
@@ -62,9 +62,11 @@ class Lstm(RecurrentLayer):
     """
 
     def __init__(self, units: int, **kwargs: object) -> None:
-        super().__init__(**kwargs)
+        super().__init__(dtype=layer_dtype(), **kwargs)
         self.units = units
-        self.lstm = keras.layers.LSTM(units, return_sequences=True, name="lstm")
+        self.lstm = keras.layers.LSTM(
+            units, return_sequences=True, dtype=layer_dtype(), name="lstm"
+        )
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Makes the variables for inputs `[time, batch, depth]`."""

@@ -38,10 +38,12 @@ class NadeHead(HeadLayer):
     def __init__(
         self, num_bits: int, num_hidden: int, name: str = "logits"
     ) -> None:
-        super().__init__(name=name)
+        super().__init__(name=name, dtype="float32")
         self.num_bits = num_bits
         self.num_hidden = num_hidden
-        self.biases = keras.layers.Dense(num_hidden + num_bits, name="biases")
+        self.biases = keras.layers.Dense(
+            num_hidden + num_bits, dtype="float32", name="biases"
+        )
 
     def build(self, input_shape: Any) -> None:
         """Makes the weights; W and V are `[num_bits, num_hidden]`."""

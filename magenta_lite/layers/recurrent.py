@@ -57,6 +57,14 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
         )
 
 
+def layer_dtype() -> str | None:
+    """The precision of recurrent layers under Keras' policy of the moment.
+
+    cuDNN takes the policy's own; the compiled programs are float32 always.
+    """
+    return None if on_gpu() else "float32"
+
+
 def on_gpu() -> bool:
     """Whether a GPU will run the layers, so that cuDNN's kernels apply."""
     return bool(tf.config.list_logical_devices("GPU"))

@@ -72,7 +72,9 @@ class EventRnn(Model):
         self._check()
         self.recurrent = self._make_layers()
         self.projections = {
-            str(i): keras.layers.Dense(n, name=f"input_projection_{i}")
+            str(i): keras.layers.Dense(
+                n, dtype="float32", name=f"input_projection_{i}"
+            )
             for i, n in enumerate(self.units)
             if residual and (i == 0 or n != self.units[i - 1])
         }

@@ -288,11 +288,11 @@ class TrainingLoop:
         # A model may minimise more than what it reports as its loss.
         metrics.setdefault("loss", metrics.get(OBJECTIVE, math.nan))
         metrics["events_per_second"] = num_events / max(seconds, 1e-9)
-        metrics["learning_rate"] = float(self._optimizer.learning_rate)
+        metrics["learning_rate"] = float(self._optimizer.learning_rate.numpy())
         if num_skipped:
             metrics["skipped_steps"] = num_skipped
         if self._loss_scale.used:
-            metrics["loss_scale"] = float(self._loss_scale.scale)
+            metrics["loss_scale"] = float(self._loss_scale.scale.numpy())
         self._log.scalars("train", self.step, metrics)
         self._progress.train(self.step, metrics)
 
