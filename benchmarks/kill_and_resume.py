@@ -2,8 +2,9 @@
 
 The last weights must be those of a run that nobody disturbed, bit for bit;
 every checkpoint must be readable after every kill, and the disk must not fill.
-Every step is followed by an evaluation and two checkpoints, so that kills meet
-them half-written.
+Every other step is followed by an evaluation and checkpoints, so that kills
+meet them half-written. At last SIGTERM comes once, and how long the run takes
+to save and end is printed.
 
   python benchmarks/kill_and_resume.py --num_kills=50
 """
@@ -12,6 +13,7 @@ import json
 import os
 import pathlib
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -27,7 +29,8 @@ _SEED = flags.DEFINE_integer("seed", 0, "Of the moments of the kills.")
 _OUTPUT_JSON = flags.DEFINE_string("output_json", None, "Where to write.")
 
 
-def _arguments(run_dir: pathlib.Path, num_steps: int) -> list[str]:
+def arguments(run_dir: pathlib.Path, num_steps: int) -> list[str]:
+    """Of a toy run that saves after every other step."""
     return [
         "--gin_file=recipes/melody_rnn/basic_rnn.gin",
         "--gin_file=runs/smoke.gin",
@@ -43,7 +46,7 @@ def _train(run_dir: pathlib.Path, num_steps: int) -> int:
     from magenta_lite.cli import samples
 
     samples.make_sample_fn = lambda *args: None
-    return forks.train(_arguments(run_dir, num_steps))
+    return forks.train(arguments(run_dir, num_steps))
 
 
 def _check(run_dir: pathlib.Path) -> int:
@@ -61,7 +64,7 @@ def _check(run_dir: pathlib.Path) -> int:
     return 0
 
 
-def _compare(run_dir: pathlib.Path, other: pathlib.Path) -> int:
+def compare(run_dir: pathlib.Path, other: pathlib.Path) -> int:
     """Whether all that the last checkpoints hold is equal."""
     import numpy as np
     import tensorflow as tf
@@ -110,6 +113,21 @@ def _kill_once(
     }
 
 
+def _terminate(
+    run_dir: pathlib.Path, num_steps: int, log: pathlib.Path
+) -> float:
+    """Sends SIGTERM to a run; the seconds until it has saved and ended."""
+    first = forks.metrics(run_dir)[-1]["step"]
+    pid = forks.fork(lambda: _train(run_dir, num_steps), log)
+    forks.wait_for_step(pid, run_dir, first + 1)
+    since = time.monotonic()
+    os.kill(pid, signal.SIGTERM)
+    status = forks.wait(pid)
+    if status not in (0, 130):
+        raise RuntimeError(f"ended with {status}: {log.read_text()[-2000:]}")
+    return time.monotonic() - since
+
+
 def main(argv: list[str]) -> None:
     """Kills, resumes, compares; exits with 1 if something does not hold."""
     del argv
@@ -126,9 +144,10 @@ def main(argv: list[str]) -> None:
         for number in range(1, _NUM_KILLS.value + 1):
             kills.append(_kill_once(parts, num_steps, log))
             print(f"kill {number}: {kills[-1]}", flush=True)
+        seconds = _terminate(parts, num_steps, log)
         if forks.wait(forks.fork(lambda: _train(parts, num_steps), log)):
             raise RuntimeError(log.read_text()[-2000:])
-        equal = not forks.wait(forks.fork(lambda: _compare(whole, parts), log))
+        equal = not forks.wait(forks.fork(lambda: compare(whole, parts), log))
         resumed = [
             line
             for line in log.read_text().splitlines()
@@ -144,6 +163,7 @@ def main(argv: list[str]) -> None:
         "all_readable": all(k["checkpoints_readable"] for k in kills),
         "largest_checkpoint_bytes": max(k["checkpoint_bytes"] for k in kills),
         "undisturbed_checkpoint_bytes": whole_bytes,
+        "seconds_from_sigterm_to_end": seconds,
         "equal": equal,
     }
     print({k: v for k, v in result.items() if k != "kills"})

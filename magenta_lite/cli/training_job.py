@@ -199,8 +199,9 @@ class TrainingJob:
             "seed": self.seed,
             "augmentations": [repr(a) for a in self.augmentations],
             "optimizer": _describe_optimizer(optimizer),
-            "precision": self.precision,
         }
+        if self.precision != "float32":  # older runs name none
+            identity["precision"] = self.precision
         return {
             "recipe": self.recipe,
             **components,

@@ -119,6 +119,27 @@ class AttentionCell(RecurrentLayer):
             self.weight_tensors(), self.attention_length, inputs
         )
 
+    def shares(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Where attention goes, to look at; step by step, so not for speed.
+
+        Args:
+          inputs: float32 `[time, batch, depth]`.
+
+        Returns:
+          float32 `[time, batch, attention_length]`, the oldest output first.
+        """
+        recurrence, weights = self.recurrence(), self.weight_tensors()
+        w_query, b_query, score = weights[2], weights[3], weights[5]
+        state = recurrence.initial_state(tf.shape(inputs)[1])
+        shares = []
+        for step_inputs in tf.unstack(inputs):
+            _, keys = tf.split(state[1], 2, axis=-1)
+            _, state = recurrence.step(weights, step_inputs, state)
+            inner_state, _ = state[0]
+            query = tf.matmul(_query_input(inner_state), w_query) + b_query
+            shares.append(_shares(query, score, keys))
+        return tf.stack(shares)
+
     def recurrence(self) -> AttentionRecurrence:
         """See `RecurrentLayer`."""
         return AttentionRecurrence(
@@ -152,7 +173,11 @@ def _attend(
     query: tf.Tensor, score: tf.Tensor, outputs: tf.Tensor, keys: tf.Tensor
 ) -> tf.Tensor:
     """The mean of `outputs [b, n, u]`, weighted by how `keys` fit `query`."""
-    activations = tf.tanh(keys + query[:, tf.newaxis])  # [b, n, u]
-    scores = tf.linalg.matvec(activations, score)  # [b, n]
-    weights = tf.nn.softmax(scores)[:, :, tf.newaxis]
+    weights = _shares(query, score, keys)[:, :, tf.newaxis]
     return tf.reduce_sum(weights * outputs, axis=1)  # [b, u]
+
+
+def _shares(query: tf.Tensor, score: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
+    """How `keys [b, n, u]` fit `query`: `[b, n]`, 1 in sum."""
+    activations = tf.tanh(keys + query[:, tf.newaxis])  # [b, n, u]
+    return tf.nn.softmax(tf.linalg.matvec(activations, score))

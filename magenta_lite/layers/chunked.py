@@ -118,7 +118,12 @@ def _with_rows(tensor: tf.Tensor, added: tf.Tensor) -> tf.Tensor:
 
 
 def num_shards() -> int:
-    """How many parts of a batch run side by side: one a core, few at most."""
+    """How many parts of a batch run side by side: one a core, few at most.
+
+    Cores count that this process may use: several processes share a machine.
+    """
+    if hasattr(os, "sched_getaffinity"):
+        return min(len(os.sched_getaffinity(0)), _MAX_SHARDS)
     return min(os.cpu_count() or 1, _MAX_SHARDS)
 
 

@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from magenta_lite.layers import row_random
+
 _STDDEV = 1e-3
 """Of new weights: at the start every clip has almost the same Gaussian."""
 _TINY = 1e-30
@@ -41,15 +43,22 @@ class DiagonalGaussian(keras.layers.Layer):
         return self.mu(embedding), tf.nn.softplus(self.sigma(embedding))
 
 
-def sample(mu: tf.Tensor, sigma: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+def sample(
+    mu: tf.Tensor,
+    sigma: tf.Tensor,
+    seed: tf.Tensor,
+    first_row: tf.Tensor | int = 0,
+) -> tf.Tensor:
     """Draws one vector of each Gaussian; gradients reach both arguments.
 
     Args:
       mu: float32 `[batch, size]`.
       sigma: float32 `[batch, size]`, positive.
       seed: int32 `[2]`.
+      first_row: see `row_random`.
     """
-    return mu + sigma * tf.random.stateless_normal(tf.shape(mu), seed)
+    num_rows, size = tf.unstack(tf.shape(mu))
+    return mu + sigma * row_random.normal(seed, first_row, num_rows, [size])
 
 
 def kl_from_prior(mu: tf.Tensor, sigma: tf.Tensor) -> tf.Tensor:

@@ -23,6 +23,7 @@ _CELLS = {"lstm": Lstm, "gru": Gru}
 _MAX_UNITS = 65536
 _MAX_LAYERS = 64
 _MAX_ATTENTION_LENGTH = 65536
+_MAX_SHOWN_EVENTS = 96
 
 
 @gin.register
@@ -141,6 +142,15 @@ class EventRnn(Model):
                 hidden += below
             next_state.append(layer_state)
         return self.head(hidden), next_state
+
+    def look_inside(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Where attention goes in the first row: past outputs by time."""
+        if not self.attention_length:
+            return {}
+        events = batch[batch_keys.EVENTS][:1, :_MAX_SHOWN_EVENTS]
+        inputs = self._project(0, _time_major(self.encoding.inputs(events)))
+        shares = self.recurrent[0].shares(inputs)[:, 0]  # [t, n]
+        return {"attention": tf.transpose(shares)}
 
     def get_config(self) -> dict:
         """Sizes and options, without the encoding."""

@@ -180,19 +180,26 @@ class MusicVae(Model):
         the last one.
         """
         events, lengths = batch[batch_keys.EVENTS], batch[batch_keys.LENGTHS]
+        first_row = batch_keys.first_row(batch)
         step = batch.get(batch_keys.TRAINING_STEP) if training else None
         seeds: list[Any] = [None] * 4
         if training:
             assert seed is not None
             seeds = _split_seed(seed, 4)
+            # Dropout and hidden inputs differ from part to part of a batch;
+            # all else is a function of the row.
+            for i in (0, 3):
+                seeds[i] = seeds[i] + tf.stack([0, first_row])
         mu, sigma = self.encode(events, lengths, seeds[0])
-        z = latent.sample(mu, sigma, seeds[1]) if training else mu
+        z = mu
+        if training:
+            z = latent.sample(mu, sigma, seeds[1], first_row)
         read, probability = events, tf.constant(0.0)
         if step is not None and self._samples:
             probability = vae_schedules.sampling_probability(
                 step, *self._sampling
             )
-            read = self._mixed(events, z, probability, seeds[2])
+            read = self._mixed(events, z, probability, seeds[2], first_row)
         outputs = self.outputs(read, z, seeds[3])
         labels = _time_major(self.encoding.labels(events))
         mask = tf.transpose(self._weights(events, lengths))  # [t, b]
@@ -232,6 +239,18 @@ class MusicVae(Model):
         hidden, state = self.decoder.step(inputs, state)
         return self.head(hidden), state
 
+    def look_inside(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """How the latent dimensions are used; see `Model`."""
+        mu, sigma = self.encode(
+            batch[batch_keys.EVENTS], batch[batch_keys.LENGTHS]
+        )
+        kl = latent.kl_from_prior(mu, sigma)
+        return {
+            "latent_means": tf.reshape(mu, [-1]),
+            "latent_deviations": tf.reshape(sigma, [-1]),
+            "latent_kl_of_dimensions": tf.reduce_mean(kl, axis=0),
+        }
+
     def get_config(self) -> dict:
         """Sizes and options, without the encoding."""
         return dict(self._config)
@@ -242,11 +261,17 @@ class MusicVae(Model):
         z: tf.Tensor,
         probability: tf.Tensor,
         seed: tf.Tensor,
+        first_row: tf.Tensor | int,
     ) -> tf.Tensor:
         """Events of which some are the model's own; without gradients."""
         controls = self.encoding.controls(events)
         mixed = self._mix(
-            events, controls, tf.stop_gradient(z), probability, seed
+            events,
+            controls,
+            tf.stop_gradient(z),
+            probability,
+            seed,
+            tf.convert_to_tensor(first_row),
         )
         return tf.stop_gradient(mixed)
 

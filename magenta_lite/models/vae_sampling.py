@@ -7,12 +7,21 @@ from typing import Any
 
 import tensorflow as tf
 
+from magenta_lite.layers import row_random
+
 if typing.TYPE_CHECKING:
     from magenta_lite.models.music_vae import MusicVae
 
 
 class PlainSampler:
-    """Draws from the model's own distribution; see `LabelSampler`."""
+    """Draws from the model's own distribution; see `LabelSampler`.
+
+    Args:
+      first_row: see `layers.row_random`.
+    """
+
+    def __init__(self, first_row: tf.Tensor | int = 0) -> None:
+        self._first_row = first_row
 
     def log_probs(self, logits: tf.Tensor) -> tf.Tensor:
         """Of all classes: `[batch, classes]`."""
@@ -20,10 +29,11 @@ class PlainSampler:
 
     def choose(self, log_probs: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Labels `[batch]`: the largest after adding Gumbel noise."""
-        uniform = tf.random.stateless_uniform(
-            tf.shape(log_probs), seed, minval=1e-20, maxval=1.0
+        num_rows, num_classes = tf.unstack(tf.shape(log_probs))
+        uniform = row_random.uniform(
+            seed, self._first_row, num_rows, [num_classes]
         )
-        noise = -tf.math.log(-tf.math.log(uniform))
+        noise = -tf.math.log(-tf.math.log(tf.maximum(uniform, 1e-20)))
         return tf.argmax(log_probs + noise, axis=-1, output_type=tf.int32)
 
 
@@ -34,6 +44,7 @@ def mix_in_samples(
     z: tf.Tensor,
     probability: tf.Tensor,
     seed: tf.Tensor,
+    first_row: tf.Tensor | int = 0,
 ) -> tf.Tensor:
     """Replaces events by what the model draws in their place.
 
@@ -49,16 +60,17 @@ def mix_in_samples(
       z: float32 `[batch, z_size]`.
       probability: float32 scalar, how likely an event is replaced.
       seed: int32 `[2]`.
+      first_row: see `layers.row_random`.
 
     Returns:
       int32, the shape of `events`.
     """
-    encoding, sampler = model.encoding, PlainSampler()
+    encoding, sampler = model.encoding, PlainSampler(first_row)
     events = _time_major(events)
     controls = _time_major(controls)
     num_steps, batch_size = tf.unstack(tf.shape(events)[:2])
-    coins = tf.random.stateless_uniform([num_steps, batch_size], seed)
-    replaced = coins < probability
+    coins = row_random.uniform(seed, first_row, batch_size, [num_steps])
+    replaced = tf.transpose(coins) < probability
     has_controls = encoding.control_depth > 0
 
     def control_at(t: tf.Tensor) -> tf.Tensor | None:

@@ -124,10 +124,11 @@ class Checkpoints:
         """Gives all processes what the chief restored."""
         if strategies.num_workers(self._strategy) == 1:
             return
-        variables = [
+        variables = [self._step] + [
             variable
-            for part in self._parts.values()
-            for variable in getattr(part, "variables", [part])
+            for name, part in self._parts.items()
+            if name != "step"
+            for variable in part.values
         ]
         values = [np.asarray(variable.numpy()) for variable in variables]
         shared = strategies.from_chief(self._strategy, values)

@@ -24,6 +24,11 @@ class EarlyStopping(tf.Module):
         self._num_worse = tf.Variable(0, dtype=tf.int64)
 
     @property
+    def values(self) -> list[tf.Variable]:
+        """The state."""
+        return list(self.variables)
+
+    @property
     def best_loss(self) -> float:
         """The lowest loss; infinite before the first evaluation."""
         return float(self._best_loss)

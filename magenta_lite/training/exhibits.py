@@ -13,6 +13,7 @@ from magenta_lite import batch as batch_keys
 from magenta_lite.models.base import Model
 
 _MAX_ROWS = 4  # of a batch, in one picture
+_MAX_ROWS_INSIDE = 64  # that a model looks at
 _MIN_PIXELS = 2
 
 
@@ -79,7 +80,8 @@ def model_exhibits(
 ) -> list[Exhibit]:
     """What the model itself has to show; see `Model.look_inside`."""
     exhibits: list[Exhibit] = []
-    for name, tensor in model.look_inside(dict(batch)).items():
+    few = {name: tensor[:_MAX_ROWS_INSIDE] for name, tensor in batch.items()}
+    for name, tensor in model.look_inside(few).items():
         values = np.asarray(tensor, np.float32)
         if values.ndim == 1:
             exhibits.append(Histogram(name, values))

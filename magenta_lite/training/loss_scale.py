@@ -25,6 +25,19 @@ class LossScale(tf.Module):
         self.scale = self._variable(_FIRST if used else 1.0, tf.float32)
         self.num_finite = self._variable(0, tf.int32)
 
+    def up(self, loss: tf.Tensor) -> tf.Tensor:
+        """A loss, scaled."""
+        return loss * self.scale if self.used else loss
+
+    def down(self, gradient: tf.Tensor) -> tf.Tensor:
+        """A gradient of a scaled loss, as that of the loss."""
+        return gradient / self.scale if self.used else gradient
+
+    @property
+    def values(self) -> list[tf.Variable]:
+        """The state."""
+        return [self.scale, self.num_finite]
+
     def update(self, finite: tf.Tensor) -> None:
         """Takes in whether a step's gradient was finite; in a replica."""
         if not self.used:

@@ -187,18 +187,19 @@ class TrainStep:
         """Gradients of some rows' loss, and their metrics `[metrics, 2]`."""
         step = tf.cast(self._optimizer.iterations.value, tf.int32)
         batch = {**batch, batch_keys.TRAINING_STEP: step}
-        scale = self._loss_scale.scale if self._loss_scale else 1.0
         with tf.GradientTape() as tape:
             loss, metrics = self._model.loss_and_metrics(
                 batch, training=True, seed=self._step_seed()
             )
-            scaled = loss * scale
+            minimised = self._loss_scale.up(loss) if self._loss_scale else loss
         gradients = tape.gradient(
-            scaled,
+            minimised,
             [v.value for v in self._model.trainable_variables],
             unconnected_gradients=tf.UnconnectedGradients.ZERO,
         )
-        gradients = [tf.convert_to_tensor(g) / scale for g in gradients]
+        gradients = [tf.convert_to_tensor(g) for g in gradients]
+        if self._loss_scale:
+            gradients = [self._loss_scale.down(g) for g in gradients]
         measured = {**metrics, OBJECTIVE: (loss, tf.constant(1.0))}
         # Replicas come here side by side, and all with the same.
         self._names = [*measured, *_OWN]

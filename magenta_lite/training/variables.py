@@ -34,6 +34,11 @@ class Variables(tf.Module):
         super().__init__(name="variables")
         self._values = [variable.value for variable in variables]
 
+    @property
+    def values(self) -> list[tf.Variable]:
+        """TensorFlow's variables behind them."""
+        return list(self._values)
+
 
 def restore(checkpoint: tf.train.Checkpoint, prefix: str) -> None:
     """Restores a checkpoint, all of it.

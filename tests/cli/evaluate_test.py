@@ -73,6 +73,25 @@ def test_run_scores_as_it_did_in_training(run_dir, data_dir, tmp_path, capsys):
     )
 
 
+def test_all_checkpoints_are_scored(run_dir, data_dir, tmp_path, capsys):
+    output = tmp_path / "result.json"
+    run_evaluate(
+        data_dir,
+        f"--run_dir={run_dir}",
+        "--checkpoint=all",
+        f"--output_json={output}",
+    )
+    results = json.loads(output.read_text())
+    names = [result["checkpoint"] for result in results]
+    assert names[:2] == ["latest/ckpt-1", "latest/ckpt-2"]
+    assert names[2].startswith("best/")
+    lowest = min(result["metrics"]["loss"] for result in results[:2])
+    assert results[2]["metrics"]["loss"] == pytest.approx(lowest)
+    assert results[0]["baselines"] and not results[1]["baselines"]
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == names
+
+
 def test_bundle_scores_like_its_run(run_dir, bundle_file, data_dir, tmp_path):
     results = []
     for source in (f"--run_dir={run_dir}", f"--bundle_file={bundle_file}"):

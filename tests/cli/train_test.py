@@ -70,6 +70,9 @@ def test_run_dir_holds_what_readers_need(finished):
     assert manifest["model"]["config"]["units"] == [8]
     assert manifest["codec"]["config"]["transpose_to_key"] == 0
     assert {"magenta_lite", "tensorflow"} <= manifest["versions"].keys()
+    assert set(manifest["dataset"]["fingerprints"]) == {"train", "validation"}
+    assert {"command", "started", "seed", "git"} <= manifest.keys()
+    assert not (finished / "lock").exists()
     assert "EventRnn.dropout = 0.5" in (finished / "config.gin").read_text()
     assert (finished / "metrics.jsonl").is_file()
     assert list((finished / "tensorboard").rglob("events.*"))
@@ -92,12 +95,61 @@ def test_same_command_goes_on_or_says_that_it_is_done(
     assert "finished at step 3" in printed
 
 
+def losses_of(run_dir):
+    lines = (run_dir / "metrics.jsonl").read_text().splitlines()
+    return [
+        (line["split"], line["step"], line["loss"])
+        for line in map(json.loads, lines)
+    ]
+
+
+def test_folder_of_a_run_is_enough_to_do_it_again_elsewhere(finished, tmp_path):
+    """Only its config.gin goes to a place without data, or any other file."""
+    (tmp_path / "old").mkdir()
+    shutil.copy(finished / "config.gin", tmp_path / "old")
+    run_command(
+        train,
+        f"--gin_file={tmp_path / 'old' / 'config.gin'}",
+        f"--run_dir={tmp_path / 'again'}",
+        f"--data_dir={tmp_path / 'data'}",
+    )
+    assert losses_of(tmp_path / "again") == losses_of(finished)
+    manifests = [
+        json.loads((path / "manifest.json").read_text())
+        for path in (finished, tmp_path / "again")
+    ]
+    assert manifests[0]["identity"] == manifests[1]["identity"]
+    weights, same = (
+        load_run(path, "latest").model.weights
+        for path in (finished, tmp_path / "again")
+    )
+    for a, b in zip(weights, same, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+
+
+def test_resume_needs_the_folder_alone(run_dir, data_dir, capsys):
+    before = losses_of(run_dir)
+    run_command(
+        train,
+        f"--run_dir={run_dir}",
+        "--resume",
+        "--gin_param=NUM_STEPS=3",
+        f"--data_dir={data_dir}",
+    )
+    assert "from step 2" in capsys.readouterr().out
+    assert losses_of(run_dir)[: len(before)] == before
+    assert max(step for _, step, _ in losses_of(run_dir)) == 3
+    with pytest.raises(UserError, match="no run to --resume"):
+        run_command(train, f"--run_dir={run_dir.parent}", "--resume")
+
+
 @pytest.mark.parametrize(
     "param, difference",
     [
         ("WIDTH=9", "model.config.units is [8] there and [9] here"),
         ("LEARNING_RATE=0.1", "learning_rate is 0.001 there and 0.1 here"),
         ("SEED=1", "seed is 0 there and 1 here"),
+        ("PRECISION='mixed_bfloat16'", "precision"),
     ],
 )
 def test_run_dir_of_another_recipe_is_refused(
@@ -148,6 +200,7 @@ def test_value_that_a_component_refuses(tmp_path, data_dir):
     [
         ([f"--gin_file={BASIC}"], "give --run_dir"),
         (["--run_dir=x"], "give --gin_file"),
+        (["--run_dir=x", "--resume"], "no run to --resume"),
     ],
 )
 def test_flags_that_must_be_given(arguments, advice):
