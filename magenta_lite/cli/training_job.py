@@ -190,7 +190,7 @@ class TrainingJob:
                 for split in ("train", "validation")
             },
         }
-        identity = {
+        identity: dict[str, Any] = {
             **components,
             "dataset": data,
             "batch_size": self.batch_size,
