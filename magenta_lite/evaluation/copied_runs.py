@@ -1,8 +1,8 @@
-"""How long a stretch of new music stands in the training data, too."""
+"""How long a stretch of music stands in the training data, or twice in it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -34,12 +34,42 @@ def longest_copied_runs(
     return [_longest_run(_codes(piece), corpus) for piece in pieces]
 
 
+def longest_repeat(piece: np.ndarray) -> int:
+    """The longest run of events that stands at two places of a piece.
+
+    The two may overlap, so a piece that ends in an endless loop of p events
+    repeats all of the loop but the first p.
+
+    Args:
+      piece: integers `[time]` or `[time, fields]`.
+
+    Returns:
+      The number of events in a row; 0 if no event comes twice.
+    """
+    codes = _codes(piece)
+
+    def is_repeated(length: int) -> bool:
+        hashes = _hashes(codes, length)
+        return len(np.unique(hashes)) < len(hashes)
+
+    return _longest(is_repeated, max(len(codes) - 1, 0))
+
+
 def _longest_run(piece: np.ndarray, corpus: np.ndarray) -> int:
-    """By bisection: where a run of n is known, one of n - 1 is, too."""
-    low, high = 0, min(len(piece), len(corpus))
+    def is_known(length: int) -> bool:
+        return bool(
+            np.isin(_hashes(piece, length), _hashes(corpus, length)).any()
+        )
+
+    return _longest(is_known, min(len(piece), len(corpus)))
+
+
+def _longest(is_found: Callable[[int], bool], most: int) -> int:
+    """By bisection: where a run of n is found, one of n - 1 is, too."""
+    low, high = 0, most
     while low < high:
         middle = (low + high + 1) // 2
-        if np.isin(_hashes(piece, middle), _hashes(corpus, middle)).any():
+        if is_found(middle):
             low = middle
         else:
             high = middle - 1

@@ -2,7 +2,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from magenta_lite.evaluation.copied_runs import longest_copied_runs
+from magenta_lite.evaluation.copied_runs import (
+    longest_copied_runs,
+    longest_repeat,
+)
 
 
 def plain_search(piece, training):
@@ -47,3 +50,26 @@ def test_nothing_is_copied_from_nothing():
         0,
         0,
     ]
+
+
+@given(events)
+def test_longest_repeat_equals_plain_search(piece):
+    best = 0
+    for i in range(len(piece)):
+        for j in range(i + 1, len(piece)):
+            length = 0
+            while (
+                j + length < len(piece)
+                and piece[i + length] == piece[j + length]
+            ):
+                length += 1
+            best = max(best, length)
+    assert longest_repeat(np.array(piece, np.int32)) == best
+
+
+def test_a_loop_repeats_all_but_its_first_round():
+    assert longest_repeat(np.array([9, *[1, 2, 3] * 5])) == 12
+
+
+def test_repeated_vectors_are_equal_in_every_field():
+    assert longest_repeat(np.array([[1, 2], [2, 1], [1, 2]])) == 1
