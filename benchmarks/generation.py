@@ -5,6 +5,7 @@ for one step of the model, the draw and the encoding in Python. It is measured
 in the same run, because machines differ and vary.
 
   python benchmarks/generation.py
+  python benchmarks/generation.py --models=drum_kit --nocommands
   python benchmarks/generation.py --nocommands --output_json=generation.json
 """
 
@@ -18,19 +19,30 @@ import tempfile
 import time
 from collections.abc import Callable
 
-import keras
 import numpy as np
+import recipe_parts
 import tensorflow as tf
 from absl import app, flags
 
 from magenta_lite.bundles.bundle import write_bundle
-from magenta_lite.codecs.melody import MelodyCodec
-from magenta_lite.encodings.key_melody import KeyMelodyEncoding
-from magenta_lite.encodings.one_hot import OneHotEncoding
+from magenta_lite.codecs.base import Codec
 from magenta_lite.generation.decode_loop import DecodeLoop
 from magenta_lite.generation.samplers import make_sampler
-from magenta_lite.models.event_rnn import EventRnn
+from magenta_lite.models.base import Model
 
+# At Magenta's sizes, untrained: speed does not depend on the weights.
+_RECIPES = {
+    "basic_rnn": "melody_rnn/basic_rnn",
+    "attention_rnn": "melody_rnn/attention_rnn",
+    "drum_kit": "drums_rnn/drum_kit",
+    "performance_with_dynamics": "performance_rnn/performance_with_dynamics",
+}
+
+_MODELS = flags.DEFINE_list(
+    "models",
+    ["basic_rnn", "attention_rnn"],
+    f"Some of {', '.join(_RECIPES)}.",
+)
 _NUM_EVENTS = flags.DEFINE_integer(
     "num_events", 4096, "Events in a count, shared by its sequences."
 )
@@ -39,28 +51,17 @@ _COMMANDS = flags.DEFINE_boolean("commands", True, "Whether to time commands.")
 _OUTPUT_JSON = flags.DEFINE_string("output_json", None, "Where to write.")
 
 _ROOT = pathlib.Path(__file__).resolve().parents[1]
-_CODEC = MelodyCodec()
-_PRIMER = np.array([14], np.int32)
 # Events a second, from the project's goals.
 _TARGETS = {
     ("basic_rnn", 1): 40_000,
     ("basic_rnn", 64): 120_000,
     ("attention_rnn", 1): 15_000,
+    # 40 times the original's on a quiet machine of 2 cores.
+    ("drum_kit", 1): 11_000,
 }
-
-
-def _models() -> dict[str, EventRnn]:
-    """Magenta's sizes, untrained: speed does not depend on the weights."""
-    keras.utils.set_random_seed(0)
-    num_events = _CODEC.num_events
-    return {
-        "basic_rnn": EventRnn(OneHotEncoding(num_events), units=(128, 128)),
-        "attention_rnn": EventRnn(
-            KeyMelodyEncoding(num_events),
-            units=(128, 128),
-            attention_length=40,
-        ),
-    }
+# Events in a second of music, of the training split of maestro/asap.
+_EVENTS_A_SECOND = {"performance_with_dynamics": 44.2}
+_ENDLESS_STEPS = 2**30
 
 
 def _best_seconds(function: Callable[[], object], repeats: int) -> float:
@@ -74,17 +75,27 @@ def _best_seconds(function: Callable[[], object], repeats: int) -> float:
     return min(seconds)
 
 
+def _primer(codec: Codec) -> np.ndarray:
+    """One event."""
+    events, _ = codec.encode_primer(codec.default_primer())
+    return events[:1] if len(events) else np.array([codec.pad], np.int32)
+
+
 def _loop_speed(
-    model: EventRnn, batch_size: int, jit_compile: bool
+    parts: recipe_parts.RecipeParts, batch_size: int, jit_compile: bool
 ) -> tuple[float, float]:
     """Events a second, and the seconds of the first call."""
-    loop = DecodeLoop(model, _CODEC.steps_table(), jit_compile=jit_compile)
-    num_steps = max(128, _NUM_EVENTS.value // batch_size)
+    codec = parts.codec
+    loop = DecodeLoop(
+        parts.model, codec.steps_table(), codec.pad, jit_compile=jit_compile
+    )
+    num_events = max(128, _NUM_EVENTS.value // batch_size)
 
     def decode() -> None:
         loop(
-            _PRIMER,
-            num_steps=num_steps,
+            _primer(codec),
+            num_steps=_ENDLESS_STEPS,
+            max_events=num_events,
             sampler=make_sampler(),
             batch_size=batch_size,
         )
@@ -93,10 +104,12 @@ def _loop_speed(
     decode()
     first_seconds = time.perf_counter() - start
     seconds = _best_seconds(decode, _REPEATS.value)
-    return batch_size * num_steps / seconds, first_seconds
+    return batch_size * num_events / seconds, first_seconds
 
 
-def _call_by_call_speed(model: EventRnn, num_steps: int = 256) -> float:
+def _call_by_call_speed(
+    model: Model, codec: Codec, num_steps: int = 256
+) -> float:
     """Events a second with one graph call for each."""
 
     @tf.function
@@ -109,52 +122,58 @@ def _call_by_call_speed(model: EventRnn, num_steps: int = 256) -> float:
     random = np.random.default_rng(0)
 
     def decode() -> None:
-        event = _PRIMER[0]
+        event = _primer(codec)[0]
         state = (model.encoding.initial_state(1), model.initial_state(1))
         for _ in range(num_steps):
             probs, state = step(tf.constant([event]), state)
             probs = probs.numpy().astype(np.float64)
             label = random.choice(len(probs), p=probs / probs.sum())
-            event = np.int32(min(label, _CODEC.num_events - 1))
+            event = np.int32(min(label, codec.num_events - 1))
 
     return num_steps / _best_seconds(decode, 2)
 
 
 def _measure_loops() -> list[dict]:
     rows = []
-    for name, model in _models().items():
-        baseline = _call_by_call_speed(model)
+    for name in _MODELS.value:
+        parts = recipe_parts.build(_RECIPES[name])
+        baseline = _call_by_call_speed(parts.model, parts.codec)
         for batch_size in (1, 16, 64):
             for jit_compile in (True, False):
                 speed, first_seconds = _loop_speed(
-                    model, batch_size, jit_compile
+                    parts, batch_size, jit_compile
                 )
-                rows.append(
-                    {
-                        "model": name,
-                        "sequences": batch_size,
-                        "compiled": jit_compile,
-                        "events_per_second": round(speed),
-                        "first_call_seconds": round(first_seconds, 2),
-                        "baseline_events_per_second": round(baseline),
-                        "ratio": round(speed / baseline, 1),
-                        "target": _TARGETS.get((name, batch_size))
-                        if jit_compile
-                        else None,
-                    }
-                )
-                _print_row(rows[-1])
+                row = {
+                    "model": name,
+                    "sequences": batch_size,
+                    "compiled": jit_compile,
+                    "events_per_second": round(speed),
+                    "first_call_seconds": round(first_seconds, 2),
+                    "baseline_events_per_second": round(baseline),
+                    "ratio": round(speed / baseline, 1),
+                    "target": _TARGETS.get((name, batch_size))
+                    if jit_compile
+                    else None,
+                }
+                if name in _EVENTS_A_SECOND:
+                    row["real_time_factor"] = round(
+                        speed / _EVENTS_A_SECOND[name], 1
+                    )
+                rows.append(row)
+                _print_row(row)
     return rows
 
 
 def _print_row(row: dict) -> None:
-    target = f"{row['target']:,}" if row["target"] else ""
+    notes = f"target {row['target']:,}" if row["target"] else ""
+    if "real_time_factor" in row:
+        notes += f"{row['real_time_factor']:,} seconds of music a second"
     print(
-        f"{row['model']:14} {row['sequences']:3} sequences "
+        f"{row['model']:26} {row['sequences']:3} sequences "
         f"{'XLA  ' if row['compiled'] else 'plain'} "
         f"{row['events_per_second']:9,} events/s "
         f"{row['ratio']:6.1f}x  first call {row['first_call_seconds']:5.2f} s"
-        f"  target {target}",
+        f"  {notes}",
         flush=True,
     )
 
@@ -176,8 +195,13 @@ def _seconds_of(*command: str) -> float:
 def _measure_commands() -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         bundle_file = pathlib.Path(folder, "basic.mag")
-        model = _models()["basic_rnn"]
-        write_bundle(bundle_file, model=model, codec=_CODEC, bundle_id="basic")
+        basic = recipe_parts.build(_RECIPES["basic_rnn"])
+        write_bundle(
+            bundle_file,
+            model=basic.model,
+            codec=basic.codec,
+            bundle_id="basic",
+        )
         measured = {
             "import tensorflow": _seconds_of("-c", "import tensorflow"),
             "generate, 128 steps, 1 output, all formats": _seconds_of(

@@ -12,10 +12,8 @@ are those that a user would type; they are printed.
 
 import json
 import pathlib
-import subprocess
-import sys
-import time
 
+import recipe_runs
 from absl import app, flags
 
 _ROLLS_DIR = flags.DEFINE_string(
@@ -34,8 +32,7 @@ _GIN_PARAM = flags.DEFINE_multi_string(
 )
 _OUTPUT_JSON = flags.DEFINE_string("output_json", None, "Where to write.")
 
-_ROOT = pathlib.Path(__file__).resolve().parents[1]
-_RECIPE = "recipes/pianoroll_rnn_nade/rnn-nade_rolls.gin"
+_RECIPE = "pianoroll_rnn_nade/rnn-nade_rolls"
 
 # What a collection needs otherwise than the recipe says. Chorales and piano
 # pieces are few: in their own key alone they are soon learned by heart.
@@ -59,43 +56,14 @@ _PUBLISHED = {
 _COLUMNS = ("jsb_chorales", "nottingham", "piano_midi", "muse_data")
 
 
-def _run(command: str, *arguments: str) -> None:
-    """Runs a script of bin/ and says so."""
-    print(f"$ bin/{command}.py", *arguments, flush=True)
-    script = _ROOT / "bin" / f"{command}.py"
-    subprocess.run([sys.executable, str(script), *arguments], check=True)
-
-
-def _measure(name: str, work_dir: pathlib.Path) -> dict:
-    """Trains on one collection; the metrics of its test split."""
-    dataset, run_dir = f"piano_rolls/{name}", work_dir / name
-    data_dir = f"--data_dir={work_dir / 'data'}"
-    _run(
-        "prepare",
-        f"--dataset={dataset}",
-        f"--manual_dir={_ROLLS_DIR.value}",
-        data_dir,
+def _run_of(name: str) -> recipe_runs.RecipeRun:
+    """The training on one collection."""
+    return recipe_runs.RecipeRun(
+        name,
+        _RECIPE,
+        f"piano_rolls/{name}",
+        (*_PARAMS[name], *_GIN_PARAM.value),
     )
-    start = time.perf_counter()
-    _run(
-        "train",
-        f"--gin_file={_RECIPE}",
-        *(f"--gin_param={p}" for p in _PARAMS[name] + _GIN_PARAM.value),
-        f"--dataset={dataset}",
-        f"--run_dir={run_dir}",
-        data_dir,
-    )
-    seconds = time.perf_counter() - start
-    result_file = work_dir / f"{name}.json"
-    _run(
-        "evaluate",
-        f"--run_dir={run_dir}",
-        "--split=test",
-        data_dir,
-        f"--output_json={result_file}",
-    )
-    result = json.loads(result_file.read_text())
-    return {**result, "training_seconds": seconds}
 
 
 def _table(results: dict[str, dict]) -> str:
@@ -116,7 +84,10 @@ def main(argv: list[str]) -> None:
     del argv
     work_dir = pathlib.Path(_WORK_DIR.value).resolve()
     work_dir.mkdir(parents=True, exist_ok=True)
-    results = {name: _measure(name, work_dir) for name in _SETS.value}
+    results = {
+        name: recipe_runs.measure(_run_of(name), work_dir, _ROLLS_DIR.value)
+        for name in _SETS.value
+    }
     print(_table(results))
     for name, result in results.items():
         print(f"{name}: trained in {result['training_seconds']:.0f} s")

@@ -1,4 +1,4 @@
-"""Random melodies as long as folk melodies, and a plain way to batch them."""
+"""Random music as long as folk melodies, and a plain way to batch it."""
 
 import pathlib
 
@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from magenta_lite import batch
+from magenta_lite.codecs.base import Codec
 from magenta_lite.codecs.melody import MelodyCodec
 from magenta_lite.data import cache_files
 
@@ -14,23 +15,24 @@ _LENGTH_SHAPE, _LENGTH_SCALE, _SHORTEST, _LONGEST = 4, 62, 64, 511
 
 
 def random_cache(
-    folder: pathlib.Path, num_melodies: int
+    folder: pathlib.Path, num_melodies: int, codec: Codec | None = None
 ) -> cache_files.EventCache:
-    """Melodies in which a note lasts two steps on average.
+    """Music in which every other event, on average, is the codec's padding.
 
     Args:
       folder: where the events are written.
       num_melodies: how many.
+      codec: whose events; plain ones. Melodies are the default.
     """
     rng = np.random.default_rng(0)
-    codec = MelodyCodec()
+    codec = codec or MelodyCodec()
     writer = cache_files.CacheWriter(
-        folder, np.dtype("u1"), (), cache_files.MAX_SHARD_VALUES
+        folder, np.dtype("u2"), (), cache_files.MAX_SHARD_VALUES
     )
     lengths = rng.gamma(_LENGTH_SHAPE, _LENGTH_SCALE, num_melodies)
     for length in np.clip(lengths, _SHORTEST, _LONGEST).astype(int):
-        notes = rng.integers(12, codec.num_events - 12, length)
-        writer.write([np.where(rng.random(length) < 0.5, notes, 0)])
+        events = rng.integers(0, codec.num_events, length)
+        writer.write([np.where(rng.random(length) < 0.5, events, codec.pad)])
     writer.finish({})
     return cache_files.open_cache(folder, {})
 

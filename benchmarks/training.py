@@ -1,4 +1,4 @@
-"""How fast and in how much memory a Melody RNN trains, beside a plain one.
+"""How fast and in how much memory recipes train, beside a plain LSTM.
 
 Useful events a second (padding not counted) of whole training steps: input
 pipeline, forward, backward, clipping, Adam. They are set against the machine's
@@ -6,12 +6,16 @@ float32 matrix product, measured in the same run, because shared machines vary
 by a factor of two: a model's rate is the share of that speed which its own
 products, counted without padding or recomputation, come to.
 
-The baseline `keras_rnn` is what one writes first: `keras.layers.LSTM` layers on
-shuffled batches padded to their longest melody.
+The baseline `keras_rnn` is what one writes first: the `keras.layers.LSTM`
+layers of basic_rnn on shuffled batches padded to their longest melody.
 
   python benchmarks/training.py
+  python benchmarks/training.py --models drum_kit \
+    --gin_param=MICRO_BATCH_SIZE=32
   python benchmarks/training.py --models basic_rnn --output_json=training.json
 """
+
+from __future__ import annotations
 
 import json
 import pathlib
@@ -21,15 +25,29 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from absl import app, flags
+
+if TYPE_CHECKING:
+    import recipe_parts
+
+_RECIPES = {
+    "basic_rnn": "melody_rnn/basic_rnn",
+    "attention_rnn": "melody_rnn/attention_rnn",
+    "keras_rnn": "melody_rnn/basic_rnn",
+    "drum_kit": "drums_rnn/drum_kit",
+    "performance_with_dynamics": "performance_rnn/performance_with_dynamics",
+}
 
 _MODELS = flags.DEFINE_list(
     "models",
     ["basic_rnn", "attention_rnn", "keras_rnn"],
-    "Which of basic_rnn, attention_rnn, keras_rnn to measure.",
+    f"Which of {', '.join(_RECIPES)} to measure.",
 )
-_BATCH_SIZE = flags.DEFINE_integer("batch_size", 128, "Rows of a batch.")
+_GIN_PARAM = flags.DEFINE_multi_string(
+    "gin_param", [], "Changes every recipe, e.g. BATCH_SIZE=64."
+)
 _NUM_MELODIES = flags.DEFINE_integer("num_melodies", 6400, "How many.")
 _NUM_STEPS = flags.DEFINE_integer("num_steps", 16, "Steps that are timed.")
 _OUTPUT_JSON = flags.DEFINE_string("output_json", None, "Where to write.")
@@ -38,9 +56,13 @@ _CHILD = flags.DEFINE_string("child", None, "Internal: measure this model.")
 # What the original Magenta reached on a quiet 2-core machine whose matrix
 # product ran at 195 GFLOP/s: useful events a second, and peak memory.
 _ORIGINAL_GEMM = 195e9
-_ORIGINAL = {"basic_rnn": (32_000, 1.6e9), "attention_rnn": (5_600, 4.5e9)}
+_ORIGINAL = {
+    "basic_rnn": (32_000, 1.6e9),
+    "attention_rnn": (5_600, 4.5e9),
+    "drum_kit": (2_600, 5e9),
+}
 _TARGET_GEMM_SHARE = {"basic_rnn": 0.45}
-_TARGET_RATIO = {"basic_rnn": 2.0, "attention_rnn": 5.0}
+_TARGET_RATIO = {"basic_rnn": 2.0, "attention_rnn": 5.0, "drum_kit": 3.0}
 
 
 def _gemm_flops(size: int = 2048, repeats: int = 4) -> float:
@@ -70,26 +92,15 @@ def _flops_per_event(model: object) -> float:
     )
 
 
-def _make_model(name: str) -> object:
-    """Magenta's sizes."""
-    import keras
+def _parts(name: str) -> recipe_parts.RecipeParts:
+    """A recipe at its own size, which is Magenta's."""
+    import recipe_parts
 
-    from magenta_lite.codecs.melody import MelodyCodec
-    from magenta_lite.encodings.key_melody import KeyMelodyEncoding
-    from magenta_lite.encodings.one_hot import OneHotEncoding
-    from magenta_lite.models.event_rnn import EventRnn
-
-    keras.utils.set_random_seed(0)
-    num_events = MelodyCodec().num_events
-    if name == "attention_rnn":
-        return EventRnn(
-            KeyMelodyEncoding(num_events), dropout=0.5, attention_length=40
-        )
-    model = EventRnn(OneHotEncoding(num_events), dropout=0.5)
+    parts = recipe_parts.build(_RECIPES[name], tuple(_GIN_PARAM.value))
     if name == "keras_rnn":
-        for layer in model.recurrent:
+        for layer in parts.model.recurrent:
             layer.call = _keras_call(layer.lstm)
-    return model
+    return parts
 
 
 def _keras_call(lstm: Callable) -> Callable:
@@ -99,20 +110,24 @@ def _keras_call(lstm: Callable) -> Callable:
     return lambda x: tf.transpose(lstm(tf.transpose(x, [1, 0, 2])), [1, 0, 2])
 
 
-def _batches(name: str, folder: str) -> object:
+def _batches(name: str, parts: recipe_parts.RecipeParts, folder: str) -> object:
     """The project's pipeline, or shuffled and padded batches."""
     import tensorflow as tf
     from random_melodies import plain_batches, random_cache
 
     from magenta_lite import batch
-    from magenta_lite.codecs.melody import MelodyCodec
     from magenta_lite.data import pipeline
 
-    cache = random_cache(pathlib.Path(folder), _NUM_MELODIES.value)
-    size = _BATCH_SIZE.value
+    cache = random_cache(pathlib.Path(folder), _NUM_MELODIES.value, parts.codec)
     if name != "keras_rnn":
-        return pipeline.train_batches(cache, MelodyCodec(), size, seed=0)
-    return plain_batches(cache, size).map(
+        return pipeline.train_batches(
+            cache,
+            parts.codec,
+            parts.batch_size,
+            seed=0,
+            max_events=parts.max_events,
+        )
+    return plain_batches(cache, parts.batch_size).map(
         lambda b: {**b, batch.STEPS: tf.maximum(b[batch.LENGTHS] - 1, 0)}
     )
 
@@ -126,18 +141,20 @@ def _measure(name: str) -> dict[str, float]:
     from magenta_lite.training.step import TrainStep
 
     imported = _peak_bytes()
-    model = _make_model(name)
+    parts = _parts(name)
+    model = parts.model
     optimizer = keras.optimizers.Adam(1e-3)
     optimizer.build(model.trainable_variables)
     with tempfile.TemporaryDirectory() as folder:
-        batches = _batches(name, folder)
+        batches = _batches(name, parts, folder)
         step = TrainStep(
             model,
             optimizer,
             tf.distribute.get_strategy(),
             batches.element_spec,
             seed=0,
-            clip_norm=5.0,
+            clip_norm=parts.options.clip_norm,
+            micro_batch_size=parts.options.micro_batch_size,
         )
         iterator = iter(batches)
         start = time.perf_counter()
@@ -183,7 +200,7 @@ def _compare(name: str, result: dict[str, float]) -> dict[str, float]:
 
 def _print(name: str, result: dict[str, float]) -> None:
     print(
-        f"{name:14}{result['events_per_second']:9,.0f} events/s; "
+        f"{name:26}{result['events_per_second']:9,.0f} events/s; "
         f"GEMM {result['gemm_gflops']:4.0f} GFLOP/s, share "
         f"{result['gemm_share']:4.0%}; peak memory "
         f"{result['peak_bytes'] / 1e9:.2f} GB "
@@ -194,7 +211,7 @@ def _print(name: str, result: dict[str, float]) -> None:
         return
     share = _TARGET_GEMM_SHARE.get(name)
     print(
-        f"{'':14}{result['ratio_to_original']:.1f}x the original at the same "
+        f"{'':26}{result['ratio_to_original']:.1f}x the original at the same "
         f"GEMM speed (target {_TARGET_RATIO[name]:.0f}x"
         + (f", share {share:.0%}" if share else "")
         + f"); memory {result['memory_ratio_to_original']:.2f} of the "
