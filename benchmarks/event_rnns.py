@@ -21,6 +21,10 @@ import recipe_runs
 from absl import app, flags
 
 _COSINE = ("runs/cosine_decay.gin",)
+# Layers that add their input to their output learn from the first step on. One
+# that attends, behind its own projection of the inputs, else predicts no more
+# than unigrams for hundreds of steps.
+_RESIDUAL = "EventRnn.residual=True"
 _RUNS = {
     "demo": recipe_runs.RecipeRun("demo", "melody_rnn/demo", "folk_tunes"),
     "drum_kit": recipe_runs.RecipeRun(
@@ -30,6 +34,7 @@ _RUNS = {
         (
             "WIDTH=128",
             "DEPTH=2",
+            _RESIDUAL,
             "BATCH_SIZE=8",
             "LEARNING_RATE=3e-3",
             "NUM_STEPS=900",
@@ -47,11 +52,12 @@ _RUNS = {
         (
             "WIDTH=256",
             "DEPTH=1",
-            "BATCH_SIZE=32",
-            "MAX_EVENTS=192",
-            "LEARNING_RATE=5e-3",
-            "NUM_STEPS=1500",
-            "EVAL_EVERY=250",
+            _RESIDUAL,
+            "BATCH_SIZE=16",
+            "MAX_EVENTS=256",
+            "LEARNING_RATE=4e-3",
+            "NUM_STEPS=3500",
+            "EVAL_EVERY=500",
             "PATIENCE=None",
         ),
         _COSINE,
@@ -63,13 +69,14 @@ _RUNS = {
         (
             "WIDTH=128",
             "DEPTH=2",
+            _RESIDUAL,
             "BATCH_SIZE=16",
-            "MAX_EVENTS=512",
+            "MAX_EVENTS=256",
             "LEARNING_RATE=4e-3",
-            "NUM_STEPS=500",
-            "EVAL_EVERY=50",
+            "NUM_STEPS=800",
+            "EVAL_EVERY=100",
             "PATIENCE=None",
-            "EventRnn.dropout=0.3",
+            "EventRnn.dropout=0.25",
         ),
         _COSINE,
     ),

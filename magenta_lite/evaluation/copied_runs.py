@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
@@ -9,6 +10,8 @@ import numpy as np
 # Any odd number has an inverse modulo 2 ** 64; a large one spreads well.
 _BASE = 0x9E3779B97F4A7C15
 _MODULUS = 2**64
+_LENGTHS_KEPT = 16
+"""Sorted runs of so many lengths are kept: 8 bytes an event each."""
 
 
 def longest_copied_runs(
@@ -31,7 +34,19 @@ def longest_copied_runs(
         for part in (codes, np.array([-1 - number]))
     ]
     corpus = np.concatenate(parted or [np.zeros([0], np.int64)])
-    return [_longest_run(_codes(piece), corpus) for piece in pieces]
+
+    @functools.lru_cache(maxsize=_LENGTHS_KEPT)
+    def known_runs(length: int) -> np.ndarray:
+        return np.sort(_hashes(corpus, length))
+
+    def copied(piece: np.ndarray) -> int:
+        codes = _codes(piece)
+        return _longest(
+            lambda n: _any_in(_hashes(codes, n), known_runs(n)),
+            min(len(codes), len(corpus)),
+        )
+
+    return [copied(piece) for piece in pieces]
 
 
 def longest_repeat(piece: np.ndarray) -> int:
@@ -55,18 +70,22 @@ def longest_repeat(piece: np.ndarray) -> int:
     return _longest(is_repeated, max(len(codes) - 1, 0))
 
 
-def _longest_run(piece: np.ndarray, corpus: np.ndarray) -> int:
-    def is_known(length: int) -> bool:
-        return bool(
-            np.isin(_hashes(piece, length), _hashes(corpus, length)).any()
-        )
-
-    return _longest(is_known, min(len(piece), len(corpus)))
+def _any_in(values: np.ndarray, known: np.ndarray) -> bool:
+    """Whether any value is among sorted ones, of which there are some."""
+    places = np.searchsorted(known, values)
+    return bool((known[np.minimum(places, len(known) - 1)] == values).any())
 
 
 def _longest(is_found: Callable[[int], bool], most: int) -> int:
-    """By bisection: where a run of n is found, one of n - 1 is, too."""
-    low, high = 0, most
+    """Where a run of n is found, one of n - 1 is, too.
+
+    Doubling, then bisection: the lengths that are tried are few, and much the
+    same for every piece.
+    """
+    low, high = 0, 1
+    while high <= most and is_found(high):
+        low, high = high, 2 * high
+    high = min(high - 1, most)
     while low < high:
         middle = (low + high + 1) // 2
         if is_found(middle):
