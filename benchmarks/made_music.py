@@ -18,13 +18,15 @@ from absl import app, flags
 
 from magenta_lite.cli import music_files
 from magenta_lite.cli.open_dataset import cache_dir, open_dataset
-from magenta_lite.codecs.base import Codec
+from magenta_lite.codecs.base import Codec, DecodeContext
 from magenta_lite.codecs.drums import DrumsCodec
 from magenta_lite.data.event_cache import build_event_cache
 from magenta_lite.evaluation import drum_statistics, piece_statistics
 from magenta_lite.evaluation.piece_statistics import PieceStatistics
 from magenta_lite.generation.generator import Generation, Generator
 from magenta_lite.generation.options import Settings
+from magenta_lite.notes.postprocess import post_process
+from magenta_lite.notes.proto import NoteSequence
 from magenta_lite.training.run_dir import load_run
 
 _RUN_DIR = flags.DEFINE_string(
@@ -44,6 +46,8 @@ _OUTPUT_DIR = flags.DEFINE_string(
     "output_dir", None, "Where pieces are written as MIDI and PNG, if set."
 )
 _OUTPUT_JSON = flags.DEFINE_string("output_json", None, "Where to write.")
+
+_DEFAULT_QPM = 120.0
 
 
 def _make() -> tuple[Generator, str, list[Generation]]:
@@ -92,6 +96,13 @@ def _beginnings(
     return [some for some, whole in pairs if len(some) < len(whole)]
 
 
+def _play(events: np.ndarray, codec: Codec, num_steps: int) -> NoteSequence:
+    """What a generator would make of events."""
+    rate = codec.steps_per_second(_QPM.value or _DEFAULT_QPM)
+    context = DecodeContext(qpm=_QPM.value or _DEFAULT_QPM)
+    return post_process(codec.decode(events, context), num_steps / rate)
+
+
 def _drum_numbers(
     made: list[np.ndarray], test: list[np.ndarray], codec: DrumsCodec
 ) -> dict:
@@ -138,7 +149,7 @@ def main(argv: list[str]) -> None:
         [generation.sequence for generation in made], new, training
     )
     test_pieces = piece_statistics.describe_pieces(
-        [codec.decode(events) for events in test], test, training
+        [_play(events, codec, num_steps) for events in test], test, training
     )
     print(
         f"{generator.bundle_id}: {len(new)} pieces of {num_steps} steps, seed "
