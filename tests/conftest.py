@@ -1,6 +1,16 @@
 """What holds for every test."""
 
+import hypothesis
 import pytest
+
+# The machine may be busy: no test fails because it, or making its examples,
+# takes long.
+hypothesis.settings.register_profile(
+    "any_machine",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("any_machine")
 
 
 @pytest.hookimpl(trylast=True)
