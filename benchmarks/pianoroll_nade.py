@@ -38,10 +38,10 @@ _RECIPE = "pianoroll_rnn_nade/rnn-nade_rolls"
 # pieces are few: in their own key alone they are soon learned by heart.
 _ALL_KEYS = "train.augmentations=(@RandomTranspose(),)"
 _PARAMS = {
-    "jsb_chorales": ["BATCH_SIZE=8", "WIDTH=256", "NUM_STEPS=6000", _ALL_KEYS],
+    "jsb_chorales": ["BATCH_SIZE=8", "WIDTH=256", _ALL_KEYS],
     "nottingham": ["EventRnn.dropout=0.2", "NUM_STEPS=2200"],
-    "piano_midi": [_ALL_KEYS],
-    "muse_data": ["EventRnn.dropout=0.2"],
+    "piano_midi": ["NUM_STEPS=900", _ALL_KEYS],
+    "muse_data": ["EventRnn.dropout=0.2", "NUM_STEPS=900"],
 }
 
 # Test nats a frame, as quoted in the literature; NADE models first: their
