@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from magenta_lite.notes import names
+from magenta_lite.notes import chords, names
 from magenta_lite.notes.atomic import temporary_file
 from magenta_lite.notes.bars import bar_starts
 from magenta_lite.notes.proto import NoteSequence
@@ -47,8 +47,8 @@ def draw_piano_roll(
     """Draws a sequence to a PNG file, which appears whole or not at all.
 
     Time runs to the right, in seconds below and in bars above; pitched notes
-    lie on the keys of a piano, drums on a row each with its name. Each
-    instrument has its colour; louder notes are stronger.
+    lie on the keys of a piano, drums on a row each with its name, chord
+    symbols above. Each instrument has its colour; louder notes are stronger.
 
     Args:
       sequence: times in seconds; may be empty.
@@ -120,6 +120,7 @@ def _figure(
         row_of = rows(axis, notes)
         _draw_notes(axis, notes, row_of, colours, primer_end_seconds)
         _draw_time(axis, sequence, end, primer_end_seconds)
+    _label_chords(axes[0], sequence, end)
     _label_bars(axes[0], bar_starts(sequence, end))
     axes[-1].set_xlabel("seconds", color=_INK, fontsize=9)
     if title:
@@ -235,6 +236,32 @@ def _label_bars(axis: Axes, bars: np.ndarray) -> None:
     above.tick_params(colors=_INK, labelsize=8, length=0)
     above.set_xlabel("bar", color=_INK, fontsize=9)
     above.spines["top"].set_visible(False)
+
+
+def _label_chords(
+    axis: Axes, sequence: NoteSequence, end_seconds: float
+) -> None:
+    """Chord symbols, where there are any, on a row of their own."""
+    symbols = [
+        annotation
+        for annotation in sequence.text_annotations
+        if chords.is_chord(annotation) and annotation.time < end_seconds
+    ]
+    if not symbols:
+        return
+    low, high = axis.get_ylim()
+    axis.set_ylim(low, high + 0.12 * (high - low))
+    for symbol in symbols:
+        axis.text(
+            symbol.time + end_seconds / 400,
+            high + 0.06 * (high - low),
+            symbol.text,
+            color=_INK,
+            fontsize=8 if len(symbols) <= 2 * _MAX_BAR_LABELS else 5,
+            verticalalignment="center",
+            clip_on=True,
+            parse_math=False,
+        )
 
 
 def _bar_step(bars: np.ndarray) -> int:

@@ -147,3 +147,19 @@ def test_drawing_does_not_touch_pyplot():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "False False"
+
+
+def test_chord_symbols_stand_above_the_notes():
+    sequence = melody()
+    plain = plot._figure(sequence, None, None, 50).axes[0].get_ylim()[1]
+    for time, text, kind in ((0, "C", 1), (4, "F#m7/$B", 1), (5, "la", 0)):
+        sequence.text_annotations.add(
+            time=time, text=text, annotation_type=kind
+        )
+    figure = plot._figure(sequence, None, None, 50)
+    [axis] = figure.axes
+    found = [(text.get_position(), text.get_text()) for text in axis.texts]
+    assert [text for _, text in found] == ["C", "F#m7/$B"]
+    for ((x, y), _), start in zip(found, (0, 4), strict=True):
+        assert start <= x < start + 0.1
+        assert plain < y < axis.get_ylim()[1]
