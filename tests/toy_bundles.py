@@ -65,7 +65,7 @@ _FAVOURITES = {
     "multiconditioned": (*range(55, 70), *range(183, 198), *range(256, 276)),
     "polyphony_rnn": (2,) * 3,
 }
-_STRENGTHS = {"multiconditioned": 20.0}
+_STRENGTHS = {"multiconditioned": 20.0, "improv_rnn": 20.0}
 """Makes a state of few units, and what is told, matter to the outputs."""
 
 
@@ -74,9 +74,9 @@ def toy_model(family, units=(5,), seed=0):
     codec, encoding = FAMILIES[family]
     keras.utils.set_random_seed(seed)
     model = EventRnn(encoding, units=units)
-    if family in _FAVOURITES:
+    if family in _STRENGTHS or family in _FAVOURITES:
         kernel, bias = model.head.get_weights()
-        np.add.at(bias, list(_FAVOURITES[family]), 1.5)
+        np.add.at(bias, np.array(_FAVOURITES.get(family, ()), int), 1.5)
         model.head.set_weights([kernel * _STRENGTHS.get(family, 1.0), bias])
     return codec, model
 
