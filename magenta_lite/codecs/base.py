@@ -14,6 +14,9 @@ from magenta_lite.codecs.limits import Limits
 from magenta_lite.errors import UserError
 from magenta_lite.notes.proto import NoteSequence
 
+TICKS_PER_QUARTER = 220
+"""Of decoded sequences, as of note_seq's."""
+
 
 class UnusableSequenceError(UserError):
     """A NoteSequence holds nothing that a codec can encode.
@@ -82,6 +85,21 @@ class DecodeContext:
     velocity: int = 100
     program: int = 0
     instrument: int = 0
+
+    def new_sequence(self, has_meter: bool = True) -> NoteSequence:
+        """A sequence of this tempo, still without notes.
+
+        Args:
+          has_meter: whether it gets the time signature, too.
+        """
+        sequence = NoteSequence(ticks_per_quarter=TICKS_PER_QUARTER)
+        sequence.tempos.add(qpm=self.qpm)
+        if has_meter:
+            numerator, denominator = self.time_signature
+            sequence.time_signatures.add(
+                numerator=numerator, denominator=denominator
+            )
+        return sequence
 
 
 @dataclasses.dataclass(frozen=True)

@@ -28,8 +28,6 @@ from magenta_lite.notes import primers
 from magenta_lite.notes.proto import NoteSequence
 from magenta_lite.notes.quantize import QuantizedNotes
 
-TICKS_PER_QUARTER = 220
-
 
 @gin.register
 @dataclasses.dataclass(frozen=True)
@@ -342,10 +340,7 @@ def _to_sequence(
     """Events over all 128 pitches as notes."""
     step_seconds = 60.0 / context.qpm / steps_per_quarter
     start_seconds = context.start_step * step_seconds
-    sequence = NoteSequence(ticks_per_quarter=TICKS_PER_QUARTER)
-    sequence.tempos.add(qpm=context.qpm)
-    numerator, denominator = context.time_signature
-    sequence.time_signatures.add(numerator=numerator, denominator=denominator)
+    sequence = context.new_sequence()
     changes = np.flatnonzero(events != NO_EVENT)
     ends = np.append(changes, len(events))[1:]
     for start, end in zip(changes.tolist(), ends.tolist(), strict=True):

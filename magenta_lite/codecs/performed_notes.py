@@ -17,7 +17,6 @@ from magenta_lite.notes.sustain import sustained_notes
 NUM_PITCHES = 128
 PIANO_PROGRAMS = tuple(range(8))
 MAX_VELOCITY = 127
-TICKS_PER_QUARTER = 220
 
 REJECT_REASONS = {
     reason: quantize.REASONS[reason] for reason in ("bad_time", "negative_time")
@@ -163,8 +162,7 @@ def to_sequence(
     ends = notes.end_step * step_seconds + start_seconds
     if max_note_seconds is not None:
         ends = np.minimum(ends, starts + max_note_seconds)
-    sequence = NoteSequence(ticks_per_quarter=TICKS_PER_QUARTER)
-    sequence.tempos.add(qpm=context.qpm)
+    sequence = context.new_sequence(has_meter=False)
     for start, end, pitch, velocity in zip(
         starts.tolist(),
         ends.tolist(),

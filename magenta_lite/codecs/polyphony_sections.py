@@ -15,7 +15,6 @@ from magenta_lite.notes.proto import NoteSequence
 from magenta_lite.notes.quantize import QuantizedNotes
 
 NUM_PITCHES = 128
-TICKS_PER_QUARTER = 220
 MAX_STEPS = metric_grid.MAX_PRIMER_STEPS
 """Longer music is taken for a broken file."""
 
@@ -165,10 +164,7 @@ def to_sequence(
     """
     step_seconds = 60.0 / context.qpm / steps_per_quarter
     offset = context.start_step * step_seconds
-    sequence = NoteSequence(ticks_per_quarter=TICKS_PER_QUARTER)
-    sequence.tempos.add(qpm=context.qpm)
-    numerator, denominator = context.time_signature
-    sequence.time_signatures.add(numerator=numerator, denominator=denominator)
+    sequence = context.new_sequence()
     starts, ends = start_step * step_seconds, end_step * step_seconds
     for start, end, key in zip(
         (starts + offset).tolist(),
