@@ -29,6 +29,7 @@ import numpy as np
 from magenta_lite.bundles import bundle as bundles
 from magenta_lite.bundles import container, original
 from magenta_lite.bundles.errors import BundleError
+from magenta_lite.bundles.original_vae_kinds import id_in_path
 from magenta_lite.notes.proto import generator_pb2
 
 MAX_SECONDS = 5.0
@@ -84,16 +85,16 @@ class Corpus:
         files = {path.stem: path.read_bytes() for path in folder.glob("*.mag")}
         self.ours = files.pop("ours")
         self.originals = list(files.values())
-        self.checkpoints = [
-            {path.name: path.read_bytes() for path in sub.glob("model.ckpt.*")}
-            for sub in sorted(folder.iterdir())
-            if sub.is_dir() and (sub / "model.ckpt.index").is_file()
-        ]
-        self.scripts = [
-            {path.name: path.read_bytes() for path in sub.iterdir()}
-            for sub in sorted(folder.iterdir())
-            if (sub / "weights_manifest.json").is_file()
-        ]
+        self.checkpoints, self.scripts = [], []
+        for sub in sorted(path for path in folder.iterdir() if path.is_dir()):
+            found = {path.name: path.read_bytes() for path in sub.iterdir()}
+            # Nothing in a MusicVAE says which one it is.
+            entry = (id_in_path(sub.name), found)
+            if "weights_manifest.json" in found:
+                self.scripts.append(entry)
+            else:
+                found.pop("checkpoint", None)
+                self.checkpoints.append(entry)
 
 
 # --- damage to bytes
@@ -277,14 +278,19 @@ def read_bytes(data: bytes, is_built: bool = False) -> None:
         planned = original.plan(original.source_of(proto))
         assert all(np.isfinite(a).all() for a in planned.weights_fn().values())
         if is_built:
-            original.build(planned)
+            planned.build_fn()
     else:
         bundles.from_bytes(data)
 
 
-def read_path(path: pathlib.Path) -> None:
+def read_path(
+    path: pathlib.Path, model_id: str = "", is_built: bool = False
+) -> None:
     """Reads a checkpoint, likewise."""
-    original.plan_of_path(path).weights_fn()
+    planned = original.plan_of_path(path, model_id)
+    planned.weights_fn()
+    if is_built:
+        planned.build_fn()
 
 
 def damaged_bundle(random, corpus, folder):
@@ -382,7 +388,8 @@ def other_file(random, corpus, folder):
 
 def damaged_checkpoint(random, corpus, folder):
     """A V2 checkpoint, damaged in its index, its data or its entries."""
-    files = dict(random.choice(corpus.checkpoints))
+    model_id, files = random.choice(corpus.checkpoints)
+    files, is_built = dict(files), random.random() < 0.1
     name = random.choice(list(files))
     if name.endswith(".index") and random.random() < 0.7:
         entries = table_entries(files[name])
@@ -394,14 +401,15 @@ def damaged_checkpoint(random, corpus, folder):
     if random.random() < 0.05:
         del files[random.choice(list(files))]
     _write(folder, files)
-    return lambda: read_path(folder / "model.ckpt")
+    return lambda: read_path(folder / "model.ckpt", model_id, is_built)
 
 
 def damaged_archive(random, corpus, folder):
     """A tar with damage, strange members or a size that cannot be."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for name, data in random.choice(corpus.checkpoints).items():
+        model_id, files = random.choice(corpus.checkpoints)
+        for name, data in files.items():
             info = tarfile.TarInfo(random.choice(("", "", "../", "/")) + name)
             info.size = len(data)
             if random.random() < 0.1:
@@ -423,19 +431,20 @@ def damaged_archive(random, corpus, folder):
     if random.random() < 0.5:
         data = damage(random, data)
     (folder / "a.tar").write_bytes(data)
-    return lambda: read_path(folder / "a.tar")
+    return lambda: read_path(folder / "a.tar", model_id)
 
 
 def damaged_script(random, corpus, folder):
     """A checkpoint of Magenta.js, damaged in a file or in its manifest."""
-    files = dict(random.choice(corpus.scripts))
+    model_id, files = random.choice(corpus.scripts)
+    files = dict(files)
     name = random.choice(list(files))
     if name.endswith(".json") and random.random() < 0.7:
         files[name] = _other_json(random, files[name])
     else:
         files[name] = damage(random, files[name])
     _write(folder, files)
-    return lambda: read_path(folder)
+    return lambda: read_path(folder, model_id)
 
 
 def _other_json(random, data):
@@ -510,16 +519,16 @@ def run(corpus, num_cases, seed):
         # What is imported or compiled once, and then no more.
         with watching():
             bundles.from_bytes(corpus.ours)
-        annotations = set(_compiled)  # typing compiles those of our classes
-        for data in corpus.originals:
-            read_bytes(data)
+            for data in corpus.originals:
+                read_bytes(data, is_built=True)
+        own = set(_compiled)  # our modules, and annotations, by typing
         memory = _peak_mib()
         for number in range(num_cases):
             try:
                 outcomes[run_case(corpus, seed, number, folder)] += 1
             except Exception as error:  # noqa: BLE001 - what we look for
                 failures.append(f"{number}: {type(error).__name__}: {error}")
-        if foreign := _compiled - annotations:
+        if foreign := _compiled - own:
             failures.append(f"compiled {foreign!r:.200}")
     return outcomes, failures, _peak_mib() - memory
 

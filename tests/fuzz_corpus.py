@@ -4,7 +4,13 @@ import pathlib
 
 from fuzz_bundles import Corpus
 from magenta_js_files import write_magenta_js
-from original_bundles import bundle_bytes, metagraph, rnn_variables, saved
+from original_bundles import (
+    bundle_bytes,
+    metagraph,
+    rnn_variables,
+    saved,
+    vae_variables,
+)
 
 from magenta_lite.bundles.bundle import from_bytes, write_bundle
 
@@ -27,6 +33,10 @@ def make(folder):
         kernels = [n for n in variables if n.endswith("kernel")]
         quantized = dict(zip(kernels, ("uint8", "uint16"), strict=False))
         write_magenta_js(folder / f"{name}_js", variables, quantized=quantized)
+    sub = folder / "cat-mel_2bar_small"
+    sub.mkdir()
+    saved(vae_variables(), sub, version=2, slots=True)
+    write_magenta_js(folder / "cat-mel_2bar_small_js", vae_variables())
     ours = from_bytes((folder / "basic_rnn.mag").read_bytes())
     write_bundle(
         folder / "ours.mag",

@@ -110,6 +110,39 @@ def _attention_shapes(shapes, scope, below, units, num_cells):
     }
 
 
+def vae_variables(z_size=3, encoder=4, decoder=5, depth=90, num_outputs=90):
+    """Random values of a flat MusicVAE with a layer on either side."""
+    cell = "encoder/cell_0/bidirectional_rnn/{}/multi_rnn_cell/cell_0/lstm_cell"
+    below = depth + z_size
+    shapes = {
+        f"{cell.format(way)}/{leaf}": shape
+        for way in ("fw", "bw")
+        for leaf, shape in (
+            ("kernel", (depth + encoder, 4 * encoder)),
+            ("bias", (4 * encoder,)),
+        )
+    } | {
+        "encoder/mu/kernel": (2 * encoder, z_size),
+        "encoder/mu/bias": (z_size,),
+        "encoder/sigma/kernel": (2 * encoder, z_size),
+        "encoder/sigma/bias": (z_size,),
+        "decoder/z_to_initial_state/kernel": (z_size, 2 * decoder),
+        "decoder/z_to_initial_state/bias": (2 * decoder,),
+        "decoder/multi_rnn_cell/cell_0/lstm_cell/kernel": (
+            below + decoder,
+            4 * decoder,
+        ),
+        "decoder/multi_rnn_cell/cell_0/lstm_cell/bias": (4 * decoder,),
+        "decoder/output_projection/kernel": (decoder, num_outputs),
+        "decoder/output_projection/bias": (num_outputs,),
+    }
+    random = np.random.default_rng(0)
+    return {
+        name: random.normal(0, 0.3, shape).astype("f4")
+        for name, shape in shapes.items()
+    }
+
+
 def renamed(variables, version):
     """The same variables under the names of another version."""
     result = {}

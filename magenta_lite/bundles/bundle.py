@@ -208,7 +208,7 @@ def from_bytes(
 
 def from_original(planned: original.Plan) -> Bundle:
     """Makes what was planned of a model of the original Magenta."""
-    model = original.build(planned)
+    model = planned.build_fn()
     return Bundle(
         model=model,
         codec=planned.codec,

@@ -4,20 +4,27 @@ A bundle of the original holds a TensorFlow 1 checkpoint and the graph that it
 was saved from; a checkpoint of a training, or one of Magenta.js, holds the
 variables alone. All are read as data; nothing in them is run.
 
-`plan` says what there is without loading TensorFlow, `build` makes the model.
+`plan` says what there is without loading TensorFlow; its `build_fn` makes the
+model.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from magenta_lite.bundles import original_layers, original_rnn
+from magenta_lite.bundles import manifest as manifests
+from magenta_lite.bundles import (
+    original_layers,
+    original_rnn,
+    original_vae_kinds,
+)
 from magenta_lite.bundles.errors import BundleError
 from magenta_lite.bundles.original_kinds import (
     OriginalKind,
@@ -30,6 +37,13 @@ from magenta_lite.bundles.original_source import (
     checked_attention_length,
     open_source,
 )
+from magenta_lite.bundles.original_vae_sizes import (
+    VaeSource,
+    num_nade_hidden,
+)
+from magenta_lite.bundles.original_vae_sizes import (
+    model_config as vae_config,
+)
 from magenta_lite.bundles.tf_checkpoint import CheckpointV1
 from magenta_lite.codecs.base import Codec
 from magenta_lite.notes.proto import generator_pb2
@@ -37,7 +51,8 @@ from magenta_lite.notes.proto import generator_pb2
 if TYPE_CHECKING:
     from magenta_lite.models.base import Model
 
-_MODEL = "magenta_lite.models.event_rnn:EventRnn"
+_RNN = "magenta_lite.models.event_rnn:EventRnn"
+_VAE = "magenta_lite.models.music_vae:MusicVae"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +68,8 @@ class Plan:
       model: a description.
       num_parameters: how many numbers were trained.
       notes: what could not be read from the weights, and what is assumed.
-      weights_fn: reads and checks the weights, by the names of our model.
+      weights_fn: reads and checks the weights, by names.
+      build_fn: makes the model, with its weights.
     """
 
     model_id: str
@@ -65,14 +81,13 @@ class Plan:
     num_parameters: int
     notes: tuple[str, ...]
     weights_fn: Callable[[], dict[str, np.ndarray]]
+    build_fn: Callable[[], Model]
 
     @property
     def manifest(self) -> dict[str, Any]:
         """Like that of a bundle of ours."""
-        from magenta_lite.bundles import manifest
-
         return {
-            "codec": manifest.describe(self.codec),
+            "codec": manifests.describe(self.codec),
             "encoding": self.encoding,
             "model": self.model,
             "provenance": {"made_by": self.made_by, "id": self.model_id},
@@ -114,6 +129,9 @@ def plan(
       BundleError: if the id is not known (`magenta`), several could be meant,
         or it is damaged.
     """
+    vae = VaeSource(source.checkpoint)
+    if vae.is_vae:
+        return _plan_vae(vae, source, model_id or source.model_id)
     variables = original_layers.Variables(source.checkpoint)
     layers = original_layers.find(variables)
     depth = original_layers.input_depth(variables, layers)
@@ -130,21 +148,24 @@ def plan(
         source, layers, kind, model_id, attention_length
     )
     codec, encoding = _codec_and_encoding(kind, layers)
+    model = {
+        "class": _RNN,
+        "config": original_rnn.model_config(layers, length),
+    }
+    read = functools.partial(
+        original_rnn.convert_weights, variables, layers, depth
+    )
     return Plan(
         model_id=model_id,
         description=source.description,
         made_by=source.made_by,
         codec=codec,
         encoding=encoding,
-        model={
-            "class": _MODEL,
-            "config": original_rnn.model_config(layers, length),
-        },
+        model=model,
         num_parameters=original_rnn.num_parameters(variables, layers),
         notes=notes,
-        weights_fn=functools.partial(
-            original_rnn.convert_weights, variables, layers, depth
-        ),
+        weights_fn=read,
+        build_fn=functools.partial(_build_rnn, model, encoding, read),
     )
 
 
@@ -163,20 +184,74 @@ def plan_of_path(
         raise BundleError(f"{path}: {error}", error.reason) from error
 
 
-def build(planned: Plan) -> Model:
-    """Makes the model, with its weights.
+def _build_rnn(
+    model: dict[str, Any],
+    encoding: dict[str, Any],
+    read: Callable[[], dict[str, np.ndarray]],
+) -> Model:
+    """Makes an event-sequence RNN."""
+    from magenta_lite.bundles import weights
 
-    Raises:
-      BundleError: if a weight is missing, has another shape than the others
-        call for, or is not finite.
-    """
-    from magenta_lite.bundles import manifest, weights
-
-    arrays = planned.weights_fn()
-    encoding = manifest.build_encoding(planned.encoding)
+    arrays = read()
+    made = manifests.build_encoding(encoding)
     return weights.build_checked(
-        functools.partial(manifest.build_model, planned.model, encoding),
-        arrays,
+        functools.partial(manifests.build_model, model, made), arrays
+    )
+
+
+def _plan_vae(vae: VaeSource, source: OriginalSource, model_id: str) -> Plan:
+    """`plan` of a MusicVAE."""
+    notes: tuple[str, ...] = ()
+    if not model_id:
+        model_id = original_vae_kinds.id_in_path(source.path)
+        notes = ("its name says what kind of model it is, nothing in it does.",)
+    if not model_id:
+        raise BundleError(
+            "a checkpoint of MusicVAE does not say its configuration; "
+            "bin/export.py --from=... --config=ID does, with an ID such as "
+            "cat-mel_2bar_big.",
+            "magenta",
+        )
+    model_id, kind = original_vae_kinds.kind_of(model_id)
+    codec = manifests.build_codec(kind.codec)
+    sizes = codec.encoding_sizes()
+    if num_hidden := num_nade_hidden(vae):
+        sizes["num_hidden"] = num_hidden
+    try:
+        encoding = kind.encoding(**sizes)
+    except TypeError as error:  # It has a NADE and should not, or should.
+        raise BundleError(
+            f"it is no {model_id}: its last layer is another.", "tampered"
+        ) from error
+    config = vae_config(vae, kind.encoder_lengths, kind.decoder_lengths)
+    return Plan(
+        model_id=model_id,
+        description=source.description,
+        made_by=source.made_by,
+        codec=codec,
+        encoding=encoding,
+        model={"class": _VAE, "config": {**config, **kind.options}},
+        num_parameters=sum(math.prod(vae.shape(name)) for name in vae.names),
+        notes=notes,
+        weights_fn=lambda: {n: vae.read(n, vae.shape(n)) for n in vae.names},
+        build_fn=functools.partial(_build_vae, source, encoding, kind),
+    )
+
+
+def _build_vae(
+    source: OriginalSource,
+    encoding: dict[str, Any],
+    kind: original_vae_kinds.VaeKind,
+) -> Model:
+    """Makes a MusicVAE."""
+    from magenta_lite.bundles.original_vae import build_music_vae
+
+    return build_music_vae(
+        source.checkpoint,
+        manifests.build_encoding(encoding),
+        kind.encoder_lengths,
+        kind.decoder_lengths,
+        **kind.options,
     )
 
 

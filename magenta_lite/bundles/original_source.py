@@ -50,6 +50,7 @@ class OriginalSource:
       model_id: what kind of model it is; "" if nothing says so.
       description: for people.
       attention_length: of its graph; None if there is none or no graph.
+      path: the last folder and the name, which may say what it is.
     """
 
     checkpoint: TfCheckpoint
@@ -57,6 +58,7 @@ class OriginalSource:
     model_id: str = ""
     description: str = ""
     attention_length: int | None = None
+    path: str = ""
 
 
 def checked_attention_length(metagraph: bytes) -> int | None:
@@ -95,6 +97,14 @@ def open_source(path: Path) -> OriginalSource:
       BundleError: if it is damaged or something else.
       OSError: if it cannot be read.
     """
+    source = _open(path)
+    # A prefix is named after the step; its folder may tell more.
+    resolved = path.resolve()
+    short = f"{resolved.parent.name}/{resolved.name}"
+    return dataclasses.replace(source, path=short)
+
+
+def _open(path: Path) -> OriginalSource:
     if path.name in (magenta_js.CONFIG, magenta_js.MANIFEST):
         path = path.parent
     if path.is_dir():

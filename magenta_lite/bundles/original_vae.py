@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
-from magenta_lite.bundles.errors import BundleError
+from magenta_lite.bundles.original_vae_sizes import (
+    CONDUCTOR,
+    CORE,
+    DECODER,
+    LEVEL,
+    VaeSource,
+    model_config,
+)
 from magenta_lite.bundles.tf_checkpoint import TfCheckpoint
 from magenta_lite.encodings.base import Encoding
 from magenta_lite.layers.heads import SeparateCategoricalsHead
@@ -18,12 +27,7 @@ from magenta_lite.layers.nade import NadeHead
 from magenta_lite.models.music_vae import MusicVae
 from magenta_lite.models.vae_decoders import FlatDecoder, HierarchicalDecoder
 
-_MAX_LAYERS = 16
 _DIRECTIONS = ("fw", "bw")
-_CORE = "core_decoder/"
-_CONDUCTOR = "decoder/hierarchical_level_0"
-_LEVEL = "encoder/hierarchical_level_{}"
-_DECODER = "{}decoder/multi_rnn_cell"
 
 
 def build_music_vae(
@@ -48,28 +52,19 @@ def build_music_vae(
       BundleError: if a variable is missing, has another shape than the
         others call for, or holds something else than finite numbers.
     """
-    source = _Source(checkpoint)
-    is_core = bool(decoder_lengths)
-    separate = source.has(f"{_CORE}core_decoder_0/decoder/output_projection")
-    prefix = _CORE if is_core else ""
-    if separate:
-        prefix += "core_decoder_0/"
-    level = _LEVEL.format(0) if encoder_lengths else "encoder"
-    model = MusicVae(
+    source = VaeSource(checkpoint)
+    make = functools.partial(
+        MusicVae,
         encoding,
-        z_size=source.size("encoder/mu/bias"),
-        encoder_units=source.units(
-            f"{level}/cell_{{}}/bidirectional_rnn/fw/multi_rnn_cell/cell_0"
-        ),
-        decoder_units=source.units(_DECODER.format(prefix) + "/cell_{}"),
-        encoder_lengths=encoder_lengths,
-        decoder_lengths=decoder_lengths,
-        autoregressive=is_core and source.reads_last_segment(),
-        separate_parts=separate,
+        **model_config(source, encoder_lengths, decoder_lengths),
         **options,
     )
+    with tf.Graph().as_default():  # Allocates nothing, whatever is claimed.
+        shapes = original_shapes(make())
+    arrays = {name: source.read(name, shape) for name, shape in shapes.items()}
+    model = make()
     for place in _places(model):
-        place.assign(source.read(place.name, place.shape))
+        place.assign(arrays.pop(place.name))
     return model
 
 
@@ -87,62 +82,6 @@ class _Place:
     assign: Callable[[np.ndarray], Any]
 
 
-class _Source:
-    """A checkpoint whose tensors are checked as they are read."""
-
-    def __init__(self, checkpoint: TfCheckpoint) -> None:
-        self._checkpoint = checkpoint
-
-    def has(self, scope: str) -> bool:
-        return f"{scope}/bias" in self._checkpoint.tensors
-
-    def shape(self, name: str) -> tuple[int, ...]:
-        if name not in self._checkpoint.tensors:
-            raise BundleError(
-                f"its checkpoint holds no variable {name}; it is of another "
-                "config.",
-                "tampered",
-            )
-        return self._checkpoint.tensors[name].shape
-
-    def size(self, name: str) -> int:
-        """The last size of a variable."""
-        shape = self.shape(name)
-        return shape[-1] if shape else 0
-
-    def units(self, scope: str) -> tuple[int, ...]:
-        """Sizes of the LSTM layers `scope.format(0)`, 1, ..."""
-        names = (f"{scope.format(i)}/lstm_cell" for i in range(_MAX_LAYERS))
-        found = tuple(
-            self.size(f"{name}/bias") // 4 for name in names if self.has(name)
-        )
-        if not found:
-            raise BundleError(
-                f"its checkpoint holds no {scope.format(0)}; it is of another "
-                "config.",
-                "tampered",
-            )
-        return found
-
-    def reads_last_segment(self) -> bool:
-        """Whether the conductor has more than zeros to read."""
-        cell = f"{_CONDUCTOR}/cell_0/lstm_cell"
-        rows = self.shape(f"{cell}/kernel")[0]
-        return rows - self.size(f"{cell}/bias") // 4 > 1
-
-    def read(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
-        if self.shape(name) != shape:
-            raise BundleError(
-                f"its variable {name} has the shape {self.shape(name)}, not "
-                f"{shape}; it is of another config.",
-                "tampered",
-            )
-        values = np.asarray(self._checkpoint.read(name), np.float32)
-        if not np.isfinite(values).all():
-            raise BundleError(f"its variable {name} is not finite.", "tampered")
-        return values
-
-
 def _reordered(gates: np.ndarray) -> np.ndarray:
     i, g, f, o = np.split(gates, 4, axis=-1)
     return np.concatenate([i, f, g, o], axis=-1)
@@ -156,11 +95,11 @@ def _places(model: MusicVae) -> Iterator[_Place]:
     decoder, prefix = model.decoder, ""
     if isinstance(decoder, HierarchicalDecoder):
         conductor = decoder.conductor
-        yield from _stack_places(f"{_CONDUCTOR}/cell_{{}}", conductor)
+        yield from _stack_places(f"{CONDUCTOR}/cell_{{}}", conductor)
         yield from _dense_places(
-            f"{_CONDUCTOR}/initial_state", conductor.first_state
+            f"{CONDUCTOR}/initial_state", conductor.first_state
         )
-        decoder, prefix = decoder.core, _CORE
+        decoder, prefix = decoder.core, CORE
     assert isinstance(decoder, FlatDecoder)
     yield from _decoder_places(prefix, decoder, model)
 
@@ -173,7 +112,7 @@ def _encoder_places(model: MusicVae) -> Iterator[_Place]:
     for number, level in enumerate(levels):
         scope = "encoder"
         if model.encoder.lengths:
-            scope = _LEVEL.format(number)
+            scope = LEVEL.format(number)
         for i, pair in enumerate(
             zip(level.forward, level.backward, strict=True)
         ):
@@ -197,7 +136,7 @@ def _decoder_places(
         own = decoder.part_depths[i] - (0 if separate else controls)
         size = stack.first_state.kernel.shape[0]
         yield from _stack_places(
-            _DECODER.format(part) + "/cell_{}",
+            DECODER.format(part) + "/cell_{}",
             stack,
             _order(own, size, controls),
         )

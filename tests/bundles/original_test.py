@@ -261,8 +261,6 @@ def reference_names():
 @pytest.mark.parametrize("name", reference_names())
 def test_probabilities_of_real_bundles(name):
     folder = shared_dir("reference")
-    if name not in KINDS:
-        pytest.skip(f"{name} is not supported yet")
     model = bundles.read_bundle(folder / f"{name}.mag").model
     step = tf.function(model.step)
     files = sorted(folder.glob(f"{name}.[tl]*.npz"))

@@ -1,0 +1,211 @@
+"""Runs docs/porting.md: every command and line of Python that it offers."""
+
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+
+import gin
+import numpy as np
+import pytest
+import tensorflow as tf
+from cli_fixture import run_command
+from cli_flags import flags_of
+from magenta_js_files import write_magenta_js
+from original_bundles import bundle_bytes, metagraph, rnn_variables, saved
+
+import magenta_lite
+from magenta_lite import bundles
+from magenta_lite.bundles import published
+from magenta_lite.bundles.bundle import write_bundle
+from magenta_lite.bundles.original_kinds import KINDS
+from magenta_lite.cli import (
+    evaluate,
+    export,
+    generate,
+    inspect_bundle,
+    samples,
+    train,
+)
+from magenta_lite.notes import midi
+from magenta_lite.notes.proto import NoteSequence, generator_pb2
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+PAGE = (ROOT / "docs" / "porting.md").read_text()
+COMMANDS = {
+    "train": (
+        train,
+        ["--gin_file=runs/smoke.gin", "--gin_param=NUM_STEPS=1"],
+    ),
+    "evaluate": (evaluate, []),
+    "generate": (generate, ["--formats=mid", "--num_outputs=1"]),
+    "export": (export, []),
+}
+ORIGINALS = {
+    "lookback_rnn": "lookback_rnn",
+    "attention_rnn": "attention_rnn",
+    "drum_kit_rnn": "drum_kit",
+    "polyphony_rnn": "polyphony",
+    "pianoroll_rnn_nade": "rnn-nade",
+    "multiconditioned": "multiconditioned_performance_with_dynamics",
+}
+
+
+def section(title):
+    return PAGE.split(f"## {title}\n")[1].split("\n## ")[0]
+
+
+def rows(title):
+    """The cells of a table's rows, without its head."""
+    lines = re.findall(r"^\|(.*)\|$", section(title), re.M)
+    return [
+        [cell.strip() for cell in line.split(" | ")]
+        for line in (f" {line} " for line in lines[2:])
+    ]
+
+
+def code(cell):
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def commands():
+    return [
+        command
+        for row in rows("Commands")
+        for command in code(row[1])
+        if command.startswith("bin/")
+    ]
+
+
+def python_lines():
+    return [line for row in rows("Python") for line in code(row[1])]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with music and with models of the original."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(samples, "make_sample_fn", lambda *args: None)
+    for name, model_id in ORIGINALS.items():
+        kind = KINDS[model_id]
+        variables = rnn_variables(
+            kind.input_depth,
+            (8,),
+            kind.num_outputs,
+            "first" if kind.attention_length else "",
+            nade_hidden=3 if kind.has_nade else 0,
+        )
+        prefix = pathlib.Path(saved(variables, tmp_path))
+        graph = metagraph(5, 8) if kind.attention_length else metagraph()
+        data = bundle_bytes(model_id, prefix.read_bytes(), graph)
+        (tmp_path / f"{name}.mag").write_bytes(data)
+    basic = rnn_variables(38, (8,), 38)
+    training = tmp_path / "magenta_run" / "train"
+    training.mkdir(parents=True)
+    saved(basic, training, version=2, slots=True)
+    write_magenta_js(tmp_path / "magenta_js", basic)
+    (tmp_path / "my_music").mkdir()
+    for number in range(20):
+        write_tune(tmp_path / "my_music" / f"{number}.mid", number)
+    write_tune(tmp_path / "tune.mid", 3)
+    yield tmp_path
+    gin.clear_config()
+
+
+def write_tune(path, number):
+    sequence = NoteSequence(ticks_per_quarter=220, total_time=16)
+    sequence.tempos.add(qpm=120)
+    sequence.time_signatures.add(numerator=4, denominator=4)
+    for i in range(32):
+        sequence.notes.add(
+            pitch=55 + (i * (number % 5 + 2) + number) % 17,
+            velocity=80,
+            start_time=i * 0.5,
+            end_time=i * 0.5 + 0.5,
+        )
+    midi.write_midi(sequence, path)
+
+
+def run(command):
+    """Runs a line of the page, at toy size."""
+    script, *arguments = shlex.split(command)
+    name = pathlib.Path(script).stem
+    if name in COMMANDS:
+        module, small = COMMANDS[name]
+        if "lookback" in command and "units" in command:
+            small = [*small, "--gin_param=EventRnn.units=(8,)"]
+        assert run_command(module, *arguments, *small) == 0
+    elif name == "inspect_bundle":
+        flag_values = inspect_bundle.flags.FlagValues()
+        inspect_bundle.define_flags(flag_values)
+        assert inspect_bundle.main([script, *arguments], flag_values) == 0
+    else:
+        subprocess.run(
+            [sys.executable, str(ROOT / script), *arguments], check=True
+        )
+
+
+@pytest.mark.slow
+def test_every_command_runs(folder):
+    assert len(commands()) >= 15
+    for command in commands():
+        run(command)
+        gin.clear_config()
+    for name in ("mine", "from_run", "from_checkpoint", "from_js"):
+        assert magenta_lite.load_bundle(f"{name}.mag").bundle_id
+    for name in ("music", "beam", "drums", "chorales", "rolls", "piano"):
+        for path in (folder / name).glob("*.mid"):
+            assert path.read_bytes().startswith(b"MThd")
+        assert list((folder / name).glob("*.mid"))
+
+
+@pytest.mark.slow
+def test_every_line_of_python_runs(folder, monkeypatch):
+    path = folder / "attention_rnn.mag"
+    monkeypatch.setattr(bundles, "download", lambda name: path)
+    assert "attention_rnn" in published.PUBLISHED
+    options = generator_pb2.GeneratorOptions()
+    options.generate_sections.add(start_time=17, end_time=18)
+    names = {
+        "bundles": bundles,
+        "generator_options": options,
+        "inputs": tf.constant(np.zeros([1, 74], np.float32)),
+        "magenta_lite": magenta_lite,
+        "midi": midi,
+        "write_bundle": write_bundle,
+    }
+    for line in python_lines():
+        exec(line, names)
+    assert names["logits"].shape == (1, 40)
+    assert len(names["events"]) >= 1
+    assert (folder / "new.mid").exists()
+    copy = magenta_lite.load_bundle("copy.mag")
+    assert (copy.bundle_id, copy.description) == ("attention_rnn", "a copy")
+
+
+def test_every_flag_exists():
+    known = set()
+    for name in ("train", "evaluate", "export", "generate", "inspect_bundle"):
+        known |= flags_of(name)
+    known |= {"verbosity"}  # absl's own
+    for theirs, ours, *_ in rows("Flags"):
+        cell = theirs if ours == "the same" else ours
+        flags = [word[2:] for word in code(cell) if word.startswith("--")]
+        assert flags or not ours or "gin file" in ours or "bin/" in ours
+        assert set(flags) <= known, set(flags) - known
+
+
+def test_every_hyper_parameter_exists():
+    from magenta_lite.cli import config
+
+    for recipe in ("melody_rnn/lookback_rnn", "pianoroll_rnn_nade/rnn-nade"):
+        config.parse([f"recipes/{recipe}.gin"], entry="train")
+        for _, ours in rows("Hyper-parameters"):
+            for name in code(ours):
+                if name.startswith("Pianoroll") != ("nade" in recipe):
+                    continue
+                target = name if "." in name else f"%{name}"
+                gin.query_parameter(target)
+        gin.clear_config()
