@@ -84,6 +84,7 @@ setup(
         "pretty_midi>=0.2.11",
         # What tensorflow-metadata was generated for; it does not say so.
         "protobuf>=6.31.1",
+        "psutil>=5.9",
         "rich>=13.7",
         "safetensors>=0.5",
         # datasets/piano_rolls reads .mat files; note_seq needs it anyway.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -84,6 +85,26 @@ class Model(keras.Model, abc.ABC):
         """
         del batch
         return {}
+
+    def kept_floats(self) -> int:
+        """Numbers that training keeps for each event, roughly.
+
+        From forward to backward, over all layers; tells a training that does
+        not fit before it starts. 0 if unknown.
+        """
+        return 0
+
+    def complaints(self, metrics: Mapping[str, float]) -> list[str]:
+        """What a person should know of an evaluation's metrics.
+
+        Args:
+          metrics: means by name.
+
+        Returns:
+          A line for each thing that looks wrong, with what to do.
+        """
+        del metrics
+        return []
 
     @abc.abstractmethod
     def get_config(self) -> dict:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import gin
@@ -31,6 +32,9 @@ _MAX_UNITS = 65536
 _MAX_LAYERS = 16
 _MAX_LENGTH = 65536
 _ACTIVE_VARIANCE = 0.01
+_FEW_ACTIVE = 2
+_KEPT_PER_UNIT = 8
+"""Floats of a layer's unit and an event: four gates, cell, output, copies."""
 
 
 @gin.register
@@ -275,6 +279,26 @@ class MusicVae(Model):
         )
         return tf.stop_gradient(mixed)
 
+    def kept_floats(self) -> int:
+        """Gates, cells and outputs of all LSTM layers; see `Model`."""
+        encoder, decoder = (
+            self._config[f"{part}_units"] for part in ("encoder", "decoder")
+        )
+        units = 2 * sum(encoder) + sum(decoder) * len(self._part_depths)
+        read = 2 * self.encoding.encoder_input_depth + self.encoding.input_depth
+        return _KEPT_PER_UNIT * units + 2 * read
+
+    def complaints(self, metrics: Mapping[str, float]) -> list[str]:
+        """Says when the decoder has stopped to listen; see `Model`."""
+        active = metrics.get("active_units", math.inf)
+        if active >= min(_FEW_ACTIVE, self.z_size):
+            return []
+        return [
+            f"posterior collapse: {active:.0f} of {self.z_size} latent "
+            "dimensions tell clips apart. Lower MAX_BETA, raise FREE_BITS, or "
+            "let BETA_RATE bring the divergence in more slowly."
+        ]
+
     @property
     def _sampling(self) -> tuple[str, float]:
         return self._config["sampling_schedule"], self._config["sampling_rate"]
@@ -289,20 +313,24 @@ class MusicVae(Model):
         inside = tf.sequence_mask(lengths, tf.shape(events)[1], tf.float32)
         return inside * self.encoding.event_weights(events)
 
+    @property
+    def _part_depths(self) -> tuple[int, ...]:
+        """Depth of the inputs that each decoder has for itself."""
+        if not self._config["separate_parts"]:
+            return (self.encoding.input_depth,)
+        assert isinstance(self.encoding.head, Categoricals)
+        return self.encoding.head.sizes
+
     def _make_decoder(self) -> Decoder:
         config = self._config
         units = tuple(config["decoder_units"])
-        part_depths: tuple[int, ...] = (self.encoding.input_depth,)
-        if config["separate_parts"]:
-            assert isinstance(self.encoding.head, Categoricals)
-            part_depths = self.encoding.head.sizes
         lengths = config["decoder_lengths"]
         if not lengths:
-            return FlatDecoder(units, part_depths, config["dropout"])
+            return FlatDecoder(units, self._part_depths, config["dropout"])
         return HierarchicalDecoder(
             units,
             tuple(lengths),
-            part_depths,
+            self._part_depths,
             config["autoregressive"],
             config["dropout"],
         )

@@ -257,3 +257,11 @@ def test_half_of_the_events_are_sampled_at_probability_one_half():
 def test_options_out_of_range_are_refused(options):
     with pytest.raises(ValueError, match=next(iter(options))):
         MusicVae(OneHotEncoding(4), **{**_SIZES, **options})
+
+
+def test_a_collapse_is_said_with_what_to_do():
+    model = _model()
+    assert model.complaints({"active_units": 2.0}) == []
+    assert model.complaints({}) == []
+    (line,) = model.complaints({"active_units": 1.0})
+    assert "1 of 3" in line and "MAX_BETA" in line
