@@ -16,6 +16,8 @@ class BidirectionalLstm(keras.layers.Layer):
     Args:
       units: depth of each layer in each direction, from the input up.
       dropout: share of each layer's inputs that is dropped in training.
+      reads_data: whether nothing is learnt below: no gradient reaches the
+        inputs then.
       name: of the layer.
     """
 
@@ -23,9 +25,11 @@ class BidirectionalLstm(keras.layers.Layer):
         self,
         units: tuple[int, ...],
         dropout: float = 0.0,
+        reads_data: bool = False,
         name: str = "bidirectional",
     ) -> None:
         super().__init__(name=name)
+        self.reads_data = reads_data
         self.units = tuple(units)
         self.dropout = dropout
         self.forward = [Lstm(n, name=f"fw_{i}") for i, n in enumerate(units)]
@@ -106,8 +110,9 @@ class BidirectionalLstm(keras.layers.Layer):
                     )
                     for k in (0, 1)
                 )
-            ahead = layers[0](ahead)
-            back = layers[1](_reversed(back, lengths))
+            are_data = self.reads_data and i == 0
+            ahead = layers[0](ahead, are_data=are_data)
+            back = layers[1](_reversed(back, lengths), are_data=are_data)
         return ahead, back
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import keras
 import tensorflow as tf
@@ -106,6 +107,7 @@ class Lstm(RecurrentLayer):
         inputs: tf.Tensor,
         state: _State,
         chunk_steps: int = chunked.CHUNK_STEPS,
+        are_data: bool = False,
     ) -> tuple[tf.Tensor, _State]:
         """Runs over sequences from a state; see `chunked.run_from`.
 
@@ -114,12 +116,15 @@ class Lstm(RecurrentLayer):
           state: from `state_from`.
           chunk_steps: the state that is returned is the last one where this
             divides the time.
+          are_data: whether nothing is learnt below the inputs, so that their
+            gradient need not be computed and is zero.
 
         Returns:
           float32 `[time, batch, units]` and the last state.
         """
+        chunk = _CHUNK_OF_DATA if are_data else _CHUNK
         weights = self._weights_for(inputs)
-        return chunked.run_from(_CHUNK, weights, inputs, state, chunk_steps)
+        return chunked.run_from(chunk, weights, inputs, state, chunk_steps)
 
     def step(
         self, inputs: tf.Tensor, state: _State
@@ -132,14 +137,15 @@ class Lstm(RecurrentLayer):
         kernel, *others = self.weight_tensors()
         return kernel[: inputs.shape[-1]], *others
 
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """`[time, batch, depth]` to `[time, batch, units]`."""
+    def call(self, inputs: tf.Tensor, are_data: bool = False) -> tf.Tensor:
+        """`[time, batch, depth]` to `[time, batch, units]`; see `run`."""
         if on_gpu():
             return tf.transpose(
                 self.lstm(tf.transpose(inputs, [1, 0, 2])), [1, 0, 2]
             )
+        chunk = _CHUNK_OF_DATA if are_data else _CHUNK
         return chunked.run(
-            _CHUNK, self.weight_tensors(), inputs, self.initial_state
+            chunk, self.weight_tensors(), inputs, self.initial_state
         )
 
 
@@ -233,6 +239,7 @@ def _backward(
     kept: tuple,
     d_outputs: tf.Tensor,
     d_state: _State,
+    are_data: bool = False,
 ) -> tuple:
     """See `Chunk.backward`: the steps, then one product for each weight."""
     kernel, recurrent_kernel, _ = weights
@@ -268,7 +275,10 @@ def _backward(
         over_rows(outputs_before, d_z),
         tf.reduce_sum(d_z, [0, 1]),
     )
-    d_inputs = on_rows(d_z, tf.transpose(kernel))
+    if are_data:
+        d_inputs = tf.zeros_like(inputs)
+    else:
+        d_inputs = on_rows(d_z, tf.transpose(kernel))
     if d_memory.shape[1]:
         d_memory += tf.reduce_sum(d_z, axis=0)[:, tf.newaxis]
     return d_weights, d_inputs, ((d_h, d_c), d_memory)
@@ -290,4 +300,12 @@ _CHUNK = chunked.Chunk(
     forward=tf.function(_forward, jit_compile=True, autograph=False),
     backward=tf.function(_backward, jit_compile=True, autograph=False),
     num_kept=2,
+)
+_CHUNK_OF_DATA = dataclasses.replace(
+    _CHUNK,
+    backward=tf.function(
+        functools.partial(_backward, are_data=True),
+        jit_compile=True,
+        autograph=False,
+    ),
 )

@@ -96,7 +96,7 @@ class LstmStack(keras.layers.Layer):
         """Runs over whole sequences.
 
         Args:
-          inputs: float32 `[time, batch, depth]`.
+          inputs: float32 `[time, batch, depth]`; no gradient reaches them.
           embedding: float32 `[batch, depth]`.
           seed: int32 `[2]` in training, for dropout; None drops nothing.
           chunk_steps: see `Lstm.run`.
@@ -120,7 +120,8 @@ class LstmStack(keras.layers.Layer):
                 hidden = tf.nn.experimental.stateless_dropout(
                     hidden, self.dropout, seed + [0, i]
                 )
-            hidden, state = layer.run(hidden, state, chunk_steps)
+            are_data = i == 0 and not drops
+            hidden, state = layer.run(hidden, state, chunk_steps, are_data)
             last.append(state)
         return hidden, last
 

@@ -36,7 +36,9 @@ class ClipEncoder(keras.layers.Layer):
         super().__init__(name=name)
         self.lengths = tuple(lengths)
         self.levels = [
-            BidirectionalLstm(units, dropout, name=f"level_{i}")
+            BidirectionalLstm(
+                units, dropout, reads_data=i == 0, name=f"level_{i}"
+            )
             for i in range(max(1, len(self.lengths)))
         ]
 
