@@ -23,7 +23,7 @@ from magenta_lite.encodings.base import Encoding
 from magenta_lite.errors import UserError
 from magenta_lite.evaluation.model_evaluation import ModelEvaluation
 from magenta_lite.models.base import Model
-from magenta_lite.training import strategies
+from magenta_lite.training import memory, strategies
 from magenta_lite.training.loop import (
     LoopOptions,
     TrainingLoop,
@@ -86,6 +86,7 @@ class TrainingJob:
         command: Sequence[str],
     ) -> TrainingResult:
         is_chief = strategies.is_chief(strategy)
+        self._check_memory(strategy)
         with _policy(self.precision):
             keras.utils.set_random_seed(self.seed)
             with strategy.scope():
@@ -112,6 +113,19 @@ class TrainingJob:
             if is_chief:
                 self._announce(loop, model, caches[0], run)
             return self._train(loop, model, strategy, caches, config_text)
+
+    def _check_memory(self, strategy: tf.distribute.Strategy) -> None:
+        """Refuses a model that is too large for this machine at once."""
+        rows = -(-self.batch_size // strategy.num_replicas_in_sync)
+        events = self.max_events or getattr(self.codec, "num_clip_events", 0)
+        need = memory.need_of(
+            lambda: self.make_model(
+                self.make_encoding(**self.codec.encoding_sizes())
+            ),
+            min(rows, self.options.micro_batch_size or rows),
+            events,
+        )
+        memory.check_fits(need)
 
     def _caches(
         self,

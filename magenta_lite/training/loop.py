@@ -344,6 +344,8 @@ class TrainingLoop:
         self._checkpoints.save_latest(self.step)
         self._log.scalars("validation", self.step, metrics)
         self._progress.evaluation(self.step, metrics, best)
+        for line in self._model.complaints(metrics):
+            self._progress.warn(self.step, line)
         self._log.flush()
 
     def _exhibit(self, batch: Batch) -> None:

@@ -62,6 +62,8 @@ def need_of(
 def check_fits(need: Need, limit_bytes: int | None = None) -> None:
     """Refuses a training that the machine has no memory for.
 
+    A GPU's memory is its own: where there is one, this says nothing.
+
     Args:
       need: from `need_of`.
       limit_bytes: what there is; by default that of this machine.
@@ -69,6 +71,8 @@ def check_fits(need: Need, limit_bytes: int | None = None) -> None:
     Raises:
       UserError: if it does not fit.
     """
+    if limit_bytes is None and tf.config.list_logical_devices("GPU"):
+        return
     limit = machine_bytes() if limit_bytes is None else limit_bytes
     if need.total_bytes <= limit:
         return

@@ -85,6 +85,10 @@ class ProgressReport:
         self._bar.update(self._task, completed=step)
         self._print(f"{self._position(step)}  {'  '.join(shown)}")
 
+    def warn(self, step: int, line: str) -> None:
+        """Shows what looks wrong; on a terminal it stays above the bar."""
+        self._print(f"{self._position(step)}  warning: {line}")
+
     def _print(self, line: str) -> None:
         self._console.print(line, soft_wrap=True, markup=False)
 

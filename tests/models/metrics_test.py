@@ -29,3 +29,8 @@ def test_what_has_no_weight_is_left_out():
 def test_huge_and_undefined_losses():
     assert summarise({"loss": (1e6, 1.0)})["perplexity"] == math.inf
     assert math.isnan(summarise({"loss": (math.nan, 1.0)})["perplexity"])
+
+
+def test_a_bound_over_clips_has_no_perplexity():
+    sums = {"loss": (80.0, 2.0), "kl": (10.0, 2.0)}
+    assert summarise(sums) == {"loss": 40.0, "kl": 5.0}

@@ -6,6 +6,7 @@ import signal
 import numpy as np
 import pytest
 import tensorflow as tf
+import training_fixture
 from training_fixture import Fixture, make_batch, train_batches
 
 from magenta_lite.errors import UserError
@@ -263,3 +264,13 @@ def test_sample_pictures_and_config_reach_tensorboard(tmp_path):
 def test_options_must_be_positive(option):
     with pytest.raises(ValueError, match=f"{option} is 0"):
         LoopOptions(**{"num_steps": 1, option: 0})
+
+
+def test_what_a_model_complains_of_is_shown(tmp_path, capsys, monkeypatch):
+    def complaints(self, metrics):
+        return [f"loss is {metrics['loss']:.1f}."]
+
+    monkeypatch.setattr(training_fixture.Bigrams, "complaints", complaints)
+    Fixture(tmp_path).start()
+    shown = capsys.readouterr().out
+    assert "step 3/6  warning: loss is" in shown
