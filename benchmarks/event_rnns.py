@@ -20,7 +20,7 @@ import pathlib
 import recipe_runs
 from absl import app, flags
 
-_COSINE = ("runs/cosine_decay.gin",)
+_COSINE = ("runs/cosine.gin",)
 # Layers that add their input to their output learn from the first step on. One
 # that attends, behind its own projection of the inputs, else predicts no more
 # than unigrams for hundreds of steps.
