@@ -46,6 +46,7 @@ ORIGINALS = {
     "lookback_rnn": "lookback_rnn",
     "attention_rnn": "attention_rnn",
     "drum_kit_rnn": "drum_kit",
+    "chord_pitches_improv": "chord_pitches_improv",
     "polyphony_rnn": "polyphony",
     "pianoroll_rnn_nade": "rnn-nade",
     "multiconditioned": "multiconditioned_performance_with_dynamics",
@@ -59,10 +60,7 @@ def section(title):
 def rows(title):
     """The cells of a table's rows, without its head."""
     lines = re.findall(r"^\|(.*)\|$", section(title), re.M)
-    return [
-        [cell.strip() for cell in line.split(" | ")]
-        for line in (f" {line} " for line in lines[2:])
-    ]
+    return [[cell.strip() for cell in line.split("|")] for line in lines[2:]]
 
 
 def code(cell):
@@ -109,16 +107,17 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "my_music").mkdir()
     for number in range(20):
         write_tune(tmp_path / "my_music" / f"{number}.mid", number)
-    write_tune(tmp_path / "tune.mid", 3)
+    write_tune(tmp_path / "tune.mid", 3, num_notes=8)
+    write_tune(tmp_path / "song.mid", 3)
     yield tmp_path
     gin.clear_config()
 
 
-def write_tune(path, number):
-    sequence = NoteSequence(ticks_per_quarter=220, total_time=16)
+def write_tune(path, number, num_notes=32):
+    sequence = NoteSequence(ticks_per_quarter=220, total_time=num_notes / 2)
     sequence.tempos.add(qpm=120)
     sequence.time_signatures.add(numerator=4, denominator=4)
-    for i in range(32):
+    for i in range(num_notes):
         sequence.notes.add(
             pitch=55 + (i * (number % 5 + 2) + number) % 17,
             velocity=80,
@@ -140,7 +139,8 @@ def run(command):
     elif name == "inspect_bundle":
         flag_values = inspect_bundle.flags.FlagValues()
         inspect_bundle.define_flags(flag_values)
-        assert inspect_bundle.main([script, *arguments], flag_values) == 0
+        argv = flag_values([script, *arguments])
+        assert inspect_bundle.main(argv, flag_values) == 0
     else:
         subprocess.run(
             [sys.executable, str(ROOT / script), *arguments], check=True
@@ -155,7 +155,15 @@ def test_every_command_runs(folder):
         gin.clear_config()
     for name in ("mine", "from_run", "from_checkpoint", "from_js"):
         assert magenta_lite.load_bundle(f"{name}.mag").bundle_id
-    for name in ("music", "beam", "drums", "chorales", "rolls", "piano"):
+    for name in (
+        "music",
+        "beam",
+        "drums",
+        "improv",
+        "chorales",
+        "rolls",
+        "piano",
+    ):
         for path in (folder / name).glob("*.mid"):
             assert path.read_bytes().startswith(b"MThd")
         assert list((folder / name).glob("*.mid"))
@@ -167,7 +175,7 @@ def test_every_line_of_python_runs(folder, monkeypatch):
     monkeypatch.setattr(bundles, "download", lambda name: path)
     assert "attention_rnn" in published.PUBLISHED
     options = generator_pb2.GeneratorOptions()
-    options.generate_sections.add(start_time=17, end_time=18)
+    options.generate_sections.add(start_time=5, end_time=6)
     names = {
         "bundles": bundles,
         "generator_options": options,
