@@ -19,6 +19,9 @@ from magenta_lite.cli import config
 _FAMILIES = flags.DEFINE_list(
     "families", None, "Folders of gin/recipes; all if not set."
 )
+_WAYS = flags.DEFINE_list(
+    "ways", None, "Which of WAYS, beside one device; all if not set."
+)
 _NUM_STEPS = flags.DEFINE_integer("num_steps", 4, "How long to train.")
 _BATCH_SIZE = flags.DEFINE_integer(
     "batch_size", 5, "Rows of the whole batch; need not divide."
@@ -102,9 +105,10 @@ def main(argv: list[str]) -> None:
     del argv
     forks.import_all()
     recipes = _recipes()
+    ways = ["one", *(_WAYS.value or [name for name in WAYS if name != "one"])]
     with tempfile.TemporaryDirectory() as folder:
         losses = {
-            name: _run(name, recipes, pathlib.Path(folder)) for name in WAYS
+            name: _run(name, recipes, pathlib.Path(folder)) for name in ways
         }
     table = {
         family: {
@@ -114,16 +118,16 @@ def main(argv: list[str]) -> None:
                     losses[name][family], losses["one"][family], strict=True
                 )
             )
-            for name in WAYS
+            for name in ways
         }
         for family in recipes
     }
     print(
         f"{'largest relative difference':32}"
-        + "".join(f"{n:>14}" for n in WAYS)
+        + "".join(f"{n:>14}" for n in ways)
     )
     for family, row in table.items():
-        print(f"{family:32}" + "".join(f"{row[n]:14.1e}" for n in WAYS))
+        print(f"{family:32}" + "".join(f"{row[n]:14.1e}" for n in ways))
     if _OUTPUT_JSON.value:
         result = {"differences": table, "losses": losses}
         pathlib.Path(_OUTPUT_JSON.value).write_text(

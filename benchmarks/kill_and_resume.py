@@ -65,7 +65,7 @@ def _check(run_dir: pathlib.Path) -> int:
 
 
 def compare(run_dir: pathlib.Path, other: pathlib.Path) -> int:
-    """Whether all that the last checkpoints hold is equal."""
+    """Fails unless the last checkpoints and all losses are equal."""
     import numpy as np
     import tensorflow as tf
 
@@ -76,9 +76,16 @@ def compare(run_dir: pathlib.Path, other: pathlib.Path) -> int:
     names = [sorted(r.get_variable_to_shape_map()) for r in readers]
     assert names[0] == names[1]
     for name in names[0]:
-        if name != "_CHECKPOINTABLE_OBJECT_GRAPH":
+        # How often a checkpoint was saved is no part of the training.
+        if not name.startswith(("_CHECKPOINTABLE", "save_counter")):
             a, b = (r.get_tensor(name) for r in readers)
             np.testing.assert_array_equal(a, b, err_msg=name)
+    for split in ("train", "validation"):
+        a, b = (
+            [(m["step"], m["loss"]) for m in forks.metrics(path, split)]
+            for path in (run_dir, other)
+        )
+        assert a == b, (split, a, b)
     return 0
 
 
@@ -147,7 +154,12 @@ def main(argv: list[str]) -> None:
         seconds = _terminate(parts, num_steps, log)
         if forks.wait(forks.fork(lambda: _train(parts, num_steps), log)):
             raise RuntimeError(log.read_text()[-2000:])
-        equal = not forks.wait(forks.fork(lambda: compare(whole, parts), log))
+        compared = top / "compared"
+        equal = not forks.wait(
+            forks.fork(lambda: compare(whole, parts), compared)
+        )
+        if not equal:
+            print(compared.read_text()[-2000:])
         resumed = [
             line
             for line in log.read_text().splitlines()

@@ -99,7 +99,8 @@ def from_chief(
             context = tf.distribute.get_replica_context()
             is_first = tf.equal(context.replica_id_in_sync_group, 0)
             own = [tf.where(is_first, t, tf.zeros_like(t)) for t in tensors]
-            return context.all_reduce(tf.distribute.ReduceOp.SUM, own)
+            # One call takes tensors of one type.
+            return [context.all_reduce("SUM", tensor) for tensor in own]
 
         shared = strategy.run(replica, args=(tensors,))
         return [strategy.experimental_local_results(t)[0] for t in shared]
