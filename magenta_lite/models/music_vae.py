@@ -265,7 +265,7 @@ class MusicVae(Model):
         z: tf.Tensor,
         probability: tf.Tensor,
         seed: tf.Tensor,
-        first_row: tf.Tensor | int,
+        first_row: tf.Tensor | int = 0,
     ) -> tf.Tensor:
         """Events of which some are the model's own; without gradients."""
         controls = self.encoding.controls(events)
