@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import gin
 import numpy as np
 
-from magenta_lite.codecs import metric_grid
+from magenta_lite.codecs import drum_extraction, metric_grid
 from magenta_lite.codecs.base import (
     Codec,
     DecodeContext,
     Extraction,
     NoteEvents,
 )
+from magenta_lite.codecs.drum_extraction import DRUM_INSTRUMENT
 from magenta_lite.codecs.limits import Limits
 from magenta_lite.errors import UserError
 from magenta_lite.notes import primers
 from magenta_lite.notes.proto import NoteSequence
-from magenta_lite.notes.quantize import QuantizedNotes
-
-NUM_PITCHES = 128
-DRUM_INSTRUMENT = 9
-"""Where note_seq puts drums, as General MIDI does on channel 10."""
 
 NINE_DRUMS = (
     (36, 35),  # bass drum
@@ -40,7 +36,6 @@ NINE_DRUMS = (
 """The MIDI pitches of nine drums, note_seq's DEFAULT_DRUM_TYPE_PITCHES."""
 
 _MAX_CLASSES = 16
-_NO_CLASS = -1
 
 
 @gin.register
@@ -77,18 +72,8 @@ class DrumsCodec(Codec):
         # Lists come from gin and from JSON; tuples keep this hashable.
         classes = tuple(tuple(pitches) for pitches in self.drum_classes)
         object.__setattr__(self, "drum_classes", classes)
-        listed = [pitch for pitches in classes for pitch in pitches]
         other = self.other_class
         problems = {
-            f"needs 1 to {_MAX_CLASSES} drum_classes": not 1
-            <= len(classes)
-            <= _MAX_CLASSES,
-            "a class of drum_classes has no pitch": not all(classes),
-            "a pitch in drum_classes is not in 0 to 127": any(
-                not 0 <= pitch < NUM_PITCHES for pitch in listed
-            ),
-            "a pitch stands twice in drum_classes": len(set(listed))
-            < len(listed),
             f"other_class {other} is no class": other is not None
             and not 0 <= other < len(classes),
             "steps_per_quarter must be at least 1": self.steps_per_quarter < 1,
@@ -96,7 +81,9 @@ class DrumsCodec(Codec):
             and self.max_steps < 1,
             "gap_bars must be above 0": not self.gap_bars > 0,
         }
-        found = [problem for problem, is_so in problems.items() if is_so]
+        found = drum_extraction.check_classes(
+            "drum_classes", classes, _MAX_CLASSES
+        ) + [problem for problem, is_so in problems.items() if is_so]
         if found:
             raise UserError(f"DrumsCodec: {'; '.join(found)}")
 
@@ -134,14 +121,14 @@ class DrumsCodec(Codec):
         for notes in metric_grid.sections(
             sequence, self.steps_per_quarter, rejects
         ):
-            for _, num_steps, events in self._tracks(
-                notes, self.gap_bars, self.max_steps
+            for track in drum_extraction.drum_tracks(
+                notes, self._class_of_pitch(), self._rules()
             ):
-                too_short = num_steps < notes.steps_per_bar * self.min_bars
-                if too_short or not len(events):
+                shortest = notes.steps_per_bar * self.min_bars
+                if track.num_steps < shortest or not len(track.hits):
                     rejects["too_short"] += 1
                 else:
-                    tracks.append(events)
+                    tracks.append(track.hits.astype(np.int32))
         return Extraction.of(tracks, rejects, nothing="no_drums")
 
     def encode_primer(
@@ -166,22 +153,10 @@ class DrumsCodec(Codec):
             number of steps, or the primer is longer than `num_steps`.
         """
         notes = metric_grid.quantize_primer(sequence, self.steps_per_quarter)
-        all_drums = dataclasses.replace(
-            self, ignore_is_drum=True, pad_end=False
+        hits, context = drum_extraction.primer_hits(
+            notes, self._class_of_pitch(), num_steps
         )
-        nothing = (0, 0, np.zeros([0], np.int32))
-        tracks = all_drums._tracks(notes, float("inf"), None)
-        start_step, _, events = next(tracks, nothing)
-        start_step, length = metric_grid.fill_primer(
-            start_step, len(events), num_steps
-        )
-        context = DecodeContext(
-            qpm=notes.qpm,
-            start_step=start_step,
-            time_signature=notes.time_signature,
-            instrument=DRUM_INSTRUMENT,
-        )
-        return np.pad(events, (0, length - len(events))), context
+        return hits.astype(np.int32), context
 
     def decode(
         self, events: np.ndarray, context: DecodeContext | None = None
@@ -202,11 +177,13 @@ class DrumsCodec(Codec):
         """
         events = self.checked(events)
         context = context or DecodeContext(instrument=DRUM_INSTRUMENT)
-        is_hit = events[:, None] >> np.arange(len(self.drum_classes)) & 1
+        is_hit = drum_extraction.bits(events, len(self.drum_classes))
         steps, classes = np.nonzero(is_hit)
         main_pitches = np.array([pitches[0] for pitches in self.drum_classes])
         hits = zip(steps.tolist(), main_pitches[classes].tolist(), strict=True)
-        return _to_sequence(hits, context, self.steps_per_quarter)
+        return drum_extraction.to_sequence(
+            hits, context, self.steps_per_quarter
+        )
 
     def default_primer(self, qpm: float = 120.0) -> NoteSequence:
         """One hit of the first class, at a tempo in quarters a minute."""
@@ -218,21 +195,12 @@ class DrumsCodec(Codec):
     ) -> np.ndarray | None:
         """Sets of allowed classes; pitches cannot be limited otherwise."""
         del context
-        if limits.limits_pitches:
-            raise UserError(
-                "min_pitch, max_pitch and scale are for models of pitches; "
-                "drum_classes limit drums."
-            )
-        if limits.drum_classes is None:
+        allowed = drum_extraction.allowed_classes(
+            limits, self._class_of_pitch()
+        )
+        if allowed is None:
             return None
-        class_of_pitch = self._class_of_pitch()
-        bits = 0
-        for pitch in limits.drum_classes:
-            if class_of_pitch[pitch] == _NO_CLASS:
-                raise UserError(
-                    f"drum_classes: {pitch} belongs to no class of this model."
-                )
-            bits |= 1 << int(class_of_pitch[pitch])
+        bits = sum(1 << drum_class for drum_class in allowed)
         return np.arange(self.num_events) & ~bits == 0
 
     def steps_per_second(self, qpm: float) -> float:
@@ -251,84 +219,15 @@ class DrumsCodec(Codec):
         starts = np.where(events == 0, -1, events)
         return NoteEvents(starts, np.full_like(events, -1), rest=0)
 
-    def _tracks(
-        self, notes: QuantizedNotes, gap_bars: float, max_steps: int | None
-    ) -> Iterator[tuple[int, int, np.ndarray]]:
-        """First step, uncut length and events of each drum track.
-
-        The search for the next track starts at the first bar line that is not
-        before the end of the last one.
-        """
-        steps, hits = self._hits(notes)
-        bar = int(notes.steps_per_bar)
-        is_last = np.append(np.diff(steps) - 1 >= gap_bars * bar, True)
-        lasts = np.flatnonzero(is_last)
-        search_start = 0
-        while True:
-            first = np.searchsorted(steps, search_start)
-            if first == len(steps):
-                return
-            last = lasts[np.searchsorted(lasts, first)]
-            start_step = int(steps[first] - steps[first] % bar)
-            num_steps = int(steps[last]) + 1 - start_step
-            search_start = start_step + num_steps + -num_steps % bar
-            if self.pad_end:
-                num_steps += -num_steps % bar
-            length = num_steps
-            if max_steps is not None and num_steps > max_steps:
-                length = max_steps
-                if self.pad_end:
-                    length -= length % bar
-            places = steps[first : last + 1] - start_step
-            kept = places < length
-            events = np.zeros([length], np.int32)
-            events[places[kept]] = hits[first : last + 1][kept]
-            yield start_step, num_steps, events
-
-    def _hits(self, notes: QuantizedNotes) -> tuple[np.ndarray, np.ndarray]:
-        """Steps at which any drum sounds, and the sets of classes there."""
-        is_hit = notes.notes.velocity > 0
-        if not self.ignore_is_drum:
-            is_hit &= notes.notes.is_drum
-        # Drums of no class count as well: a track goes on while they play.
-        steps, rows = np.unique(notes.start_step[is_hit], return_inverse=True)
-        pitches = notes.notes.pitch[is_hit]
-        in_range = (pitches >= 0) & (pitches < NUM_PITCHES)
-        classes = np.where(
-            in_range, self._class_of_pitch()[pitches % NUM_PITCHES], _NO_CLASS
+    def _rules(self) -> drum_extraction.Rules:
+        return drum_extraction.Rules(
+            gap_bars=self.gap_bars,
+            max_steps=self.max_steps,
+            pad_end=self.pad_end,
+            ignore_is_drum=self.ignore_is_drum,
         )
-        hits = np.zeros([len(steps)], np.int32)
-        known = classes != _NO_CLASS
-        np.bitwise_or.at(hits, rows[known], 1 << classes[known])
-        return steps, hits
 
     def _class_of_pitch(self) -> np.ndarray:
-        """`[128]` int32: the class of each pitch, -1 for none."""
-        other = _NO_CLASS if self.other_class is None else self.other_class
-        table = np.full([NUM_PITCHES], other, np.int32)
-        for number, pitches in enumerate(self.drum_classes):
-            table[list(pitches)] = number
-        return table
-
-
-def _to_sequence(
-    hits: Iterator[tuple[int, int]],
-    context: DecodeContext,
-    steps_per_quarter: int,
-) -> NoteSequence:
-    """(step, pitch) pairs in order of time as notes of one step."""
-    step_seconds = 60.0 / context.qpm / steps_per_quarter
-    start_seconds = context.start_step * step_seconds
-    sequence = context.new_sequence()
-    for step, pitch in hits:
-        sequence.notes.add(
-            pitch=pitch,
-            velocity=context.velocity,
-            instrument=context.instrument,
-            program=context.program,
-            is_drum=True,
-            start_time=step * step_seconds + start_seconds,
-            end_time=(step + 1) * step_seconds + start_seconds,
+        return drum_extraction.class_of_pitch(
+            self.drum_classes, self.other_class
         )
-        sequence.total_time = sequence.notes[-1].end_time
-    return sequence
