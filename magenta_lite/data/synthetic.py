@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import gin
 
 from magenta_lite.data import synthetic_parts
+from magenta_lite.errors import UserError
 from magenta_lite.notes.proto import NoteSequence
 
 _VERSION = 3  # raise it when the same seed gives other tunes
@@ -51,10 +52,22 @@ class SyntheticDataset:
       num_tunes: tunes of the training split; the others have a
         quarter of it.
       seed: other seeds give other tunes.
+      meters: time signatures to choose from, of 2/4, 3/4, 4/4 and 6/8.
     """
 
     num_tunes: int = 256
     seed: int = 0
+    meters: tuple[tuple[int, int], ...] = tuple(sorted(_RHYTHMS))
+
+    def __post_init__(self) -> None:
+        # Lists come from gin; tuples keep this hashable.
+        meters = tuple(sorted(tuple(meter) for meter in self.meters))
+        object.__setattr__(self, "meters", meters)
+        if not meters or set(meters) - set(_RHYTHMS):
+            raise UserError(
+                f"SyntheticDataset: meters {meters} are not among "
+                f"{sorted(_RHYTHMS)}"
+            )
 
     @property
     def name(self) -> str:
@@ -81,14 +94,18 @@ class SyntheticDataset:
     def fingerprint(self, split: str) -> str:
         """Changes whenever the tunes of the split do."""
         size = self.num_sequences(split)
-        return f"synthetic-{_VERSION}-{self.seed}-{split}-{size}"
+        kind = f"synthetic-{_VERSION}-{self.seed}-{split}-{size}"
+        if set(self.meters) == set(_RHYTHMS):
+            return kind
+        return f"{kind}-{self.meters}"
 
     def sequences(self, split: str) -> Iterator[tuple[str, bytes]]:
         """Id and serialized NoteSequence of every tune."""
         for number in range(self.num_sequences(split)):
             name = f"synthetic/{split}/{number:05d}"
             program = _BASS_PROGRAMS[number % len(_BASS_PROGRAMS)]
-            sequence = _tune(_streams(f"{self.seed}/{name}"), program)
+            streams = _streams(f"{self.seed}/{name}")
+            sequence = _tune(streams, program, self.meters)
             sequence.id = name
             yield name, sequence.SerializeToString(deterministic=True)
 
@@ -99,11 +116,13 @@ def _streams(key: str) -> Callable[[str], random.Random]:
 
 
 def _tune(
-    stream: Callable[[str], random.Random], bass_program: int
+    stream: Callable[[str], random.Random],
+    bass_program: int,
+    meters: tuple[tuple[int, int], ...],
 ) -> NoteSequence:
     """A tune of four sections, some of them repeated."""
     rng = stream(_MELODY_STREAM)
-    meter = rng.choice(sorted(_RHYTHMS))
+    meter = rng.choice(meters)
     scale = rng.choice(_SCALES)
     tonic = rng.randint(_LOWEST_TONIC, _HIGHEST_TONIC)
     form = rng.choice(_FORMS)
