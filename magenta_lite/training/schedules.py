@@ -45,3 +45,40 @@ class WarmUpInverseSquareRoot(keras.optimizers.schedules.LearningRateSchedule):
             "peak_learning_rate": self.peak_learning_rate,
             "warm_up_steps": self.warm_up_steps,
         }
+
+
+@gin.register
+class DecayToFloor(keras.optimizers.schedules.LearningRateSchedule):
+    """Exponential decay to a rate above zero, as Magenta trained MusicVAE.
+
+    At step t the rate is `floor + (initial - floor) * decay_rate ** t`.
+
+    Args:
+      initial_learning_rate: at step 0.
+      decay_rate: what is left of the way to the floor after a step.
+      floor: the rate that it comes near to.
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float = 1e-3,
+        decay_rate: float = 0.9999,
+        floor: float = 1e-5,
+    ) -> None:
+        super().__init__()
+        self.initial_learning_rate = initial_learning_rate
+        self.decay_rate = decay_rate
+        self.floor = floor
+
+    def __call__(self, step: Any) -> tf.Tensor:
+        """The rate at a step, a scalar float32."""
+        left = tf.pow(self.decay_rate, tf.cast(step, tf.float32))
+        return self.floor + (self.initial_learning_rate - self.floor) * left
+
+    def get_config(self) -> dict:
+        """See Keras."""
+        return {
+            "initial_learning_rate": self.initial_learning_rate,
+            "decay_rate": self.decay_rate,
+            "floor": self.floor,
+        }
