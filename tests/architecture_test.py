@@ -20,10 +20,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "magenta_lite"
 
 # What every part may import: the bare package (for its version), errors,
-# places on disk, names of batch keys, downloads, what chord symbols mean.
+# places on disk, names of batch keys, downloads, what chord symbols mean, how
+# chords and grooves lie in events.
 GROUND = {
     *("", "errors", "paths", "batch", "download"),
-    *("chord_symbols", "chord_fields"),
+    *("chord_symbols", "chord_fields", "groove_events"),
 }
 
 _LEFT = {"notes", "codecs", "data"}
@@ -36,6 +37,7 @@ MAY_IMPORT = {
     "download": set(),
     "chord_symbols": set(),
     "chord_fields": set(),
+    "groove_events": set(),
     "notes": set(),
     "encodings": set(),
     "layers": set(),

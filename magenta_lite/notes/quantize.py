@@ -145,6 +145,15 @@ class QuantizedNotes:
         numerator, denominator = self.time_signature
         return self.steps_per_quarter * (4.0 / denominator * numerator)
 
+    def take(self, rows: np.ndarray | slice) -> QuantizedNotes:
+        """The same stretch of music with the notes that an index picks."""
+        return dataclasses.replace(
+            self,
+            notes=self.notes.take(rows),
+            start_step=self.start_step[rows],
+            end_step=self.end_step[rows],
+        )
+
 
 def quantize_to_step(
     seconds: float | np.ndarray, steps_per_second: float, cutoff: float = 0.5
@@ -267,7 +276,9 @@ def whole_section(sequence: NoteSequence) -> Section:
     )
 
 
-def split_on_time_changes(sequence: NoteSequence) -> list[Section]:
+def split_on_time_changes(
+    sequence: NoteSequence, notes: NoteArrays | None = None
+) -> list[Section]:
     """Cuts a piece wherever its tempo or time signature changes.
 
     A note belongs to the section that it starts in and is cut off at the end
@@ -276,12 +287,14 @@ def split_on_time_changes(sequence: NoteSequence) -> list[Section]:
     Args:
       sequence: not quantised. Where it gives no total time, the end of its
         last note counts (note_seq would find nothing).
+      notes: what to cut instead of the sequence's notes, e.g. these as they
+        sound under the pedal.
 
     Returns:
       The sections in order, those without notes included; their notes are
       sorted by start time.
     """
-    notes = note_arrays(sequence)
+    notes = note_arrays(sequence) if notes is None else notes
     notes = notes.take(np.argsort(notes.start_seconds, kind="stable"))
     total_seconds = sequence.total_time
     if not total_seconds and len(notes):
