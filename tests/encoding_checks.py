@@ -5,6 +5,8 @@ import json
 import numpy as np
 import tensorflow as tf
 
+from magenta_lite.encodings.heads import Groove
+
 
 def walk(encoding, events, jit_compile=False):
     """Inputs, and events found from labels, taking one step at a time.
@@ -47,10 +49,12 @@ def check_encoding(encoding, events, jit_compile=False):
     events = np.asarray(events, np.int32)
     inputs = encoding.inputs(tf.constant(events))
     labels = encoding.labels(tf.constant(events))
-    assert inputs.dtype == tf.float32 and labels.dtype == tf.int32
+    is_number = isinstance(encoding.head, Groove)
+    assert inputs.dtype == tf.float32
+    assert labels.dtype == (tf.float32 if is_number else tf.int32)
     assert inputs.shape == (*events.shape[:2], encoding.input_depth)
     assert labels.shape == (*events.shape[:2], *encoding.head.label_shape)
-    assert labels.numpy().min() >= 0
+    assert is_number or labels.numpy().min() >= 0
     if not encoding.head.label_shape:
         assert labels.numpy().max() < encoding.num_classes
     stepped, found, _ = walk(encoding, events, jit_compile)

@@ -12,6 +12,7 @@ from typing import Any
 
 import gin
 
+from magenta_lite import paths
 from magenta_lite.errors import UserError
 
 _ASSIGNMENT = re.compile(r"^([A-Za-z_]\w*)\s*=(?!=)", re.MULTILINE)
@@ -52,8 +53,8 @@ def check_macros(sources: Mapping[str, str], gin_params: Iterable[str]) -> None:
 
     A macro given by `--gin_param` must be used by some binding. One set in a
     file must at least appear in one (another file may override that binding),
-    or be a knob that this recipe has no use for: one that `base.gin` or a
-    second file sets, too.
+    or be a knob that this recipe has no use for: one that `base.gin`, a second
+    file or another model's file in gin/models sets, too.
 
     Args:
       sources: the text of every file read, by path.
@@ -79,10 +80,18 @@ def check_macros(sources: Mapping[str, str], gin_params: Iterable[str]) -> None:
     appearing = {
         n for text in sources.values() for n in _REFERENCE.findall(text)
     }
+    of_models = _knobs_of_models()
     for name, files in set_in.items():
         is_knob = len(files) > 1 or files[0].endswith(_KNOBS_FILE)
+        is_knob |= name in of_models
         if name not in used | appearing and not is_knob:
             _fail_unused(name, files[0], used)
+
+
+def _knobs_of_models() -> set[str]:
+    """What overlays may turn for those recipes whose model has it."""
+    files = (paths.gin_dir() / "models").glob("*.gin")
+    return {n for f in files for n in _ASSIGNMENT.findall(f.read_text())}
 
 
 def _files_by_macro(sources: Mapping[str, str]) -> dict[str, list[str]]:

@@ -26,12 +26,13 @@ all_encodings = pytest.mark.parametrize(
 
 @functools.cache
 def events_of(codec):
-    """Events `[2, time, ...]` of made-up tunes."""
-    rows = []
-    for _, record in SyntheticDataset(num_tunes=8).sequences("train"):
-        found = codec.extract(NoteSequence.FromString(record)).events
-        rows += [e[:NUM_EVENTS] for e in found if len(e) >= NUM_EVENTS]
-    return np.stack(rows[:2])
+    """Events `[2, time, ...]` of made-up tunes; clips may be short."""
+    dataset = SyntheticDataset(num_tunes=8, meters=((4, 4),))
+    found = []
+    for _, record in dataset.sequences("train"):
+        found += codec.extract(NoteSequence.FromString(record)).events
+    length = min(NUM_EVENTS, max(map(len, found)))
+    return np.stack([e[:length] for e in found if len(e) >= length][:2])
 
 
 def test_every_encoding_is_in_a_recipe():
@@ -59,9 +60,10 @@ def test_states_survive_a_compiled_loop(configured):
 def test_inputs_depend_on_the_past_alone(configured):
     encoding = configured.encoding
     events = events_of(configured.codec)
+    half = events.shape[1] // 2
     other = events.copy()
-    other[:, NUM_EVENTS // 2 :] = events[:, : NUM_EVENTS // 2]
-    before = NUM_EVENTS // 2 - 1
+    other[:, half:] = events[:, :half]
+    before = half - 1
     depth = encoding.input_depth
     if encoding.control_depth:
         # Controls say what is to come; behind them lies the target's input.
@@ -79,6 +81,22 @@ def test_inputs_depend_on_the_past_alone(configured):
 
 
 @all_encodings
+def test_clips_are_read_by_encoders_and_before_each_event(configured):
+    encoding = configured.encoding
+    events = tf.constant(events_of(configured.codec))
+    read = encoding.encoder_inputs(events)
+    assert read.shape == (*events.shape[:2], encoding.encoder_input_depth)
+    np.testing.assert_array_equal(read, encoding.encoder_inputs(events))
+    before = encoding.decoder_inputs(events)
+    assert before.shape == (*events.shape[:2], encoding.input_depth)
+    np.testing.assert_array_equal(
+        before[:, 1:], encoding.inputs(events)[:, :-1]
+    )
+    weights = encoding.event_weights(events)
+    assert weights.shape == events.shape[:2] and weights.dtype == tf.float32
+
+
+@all_encodings
 def test_bundles_rebuild_it(configured):
     description = manifest.describe(configured.encoding)
     rebuilt = manifest.build_encoding(json.loads(json.dumps(description)))
@@ -92,8 +110,9 @@ def test_requests_have_the_form_of_controls(configured):
     told = encoding.request_controls({}, 20, 4.0)
     assert told.shape == (20, encoding.control_depth)
     assert told.dtype == np.float32
-    controls = encoding.controls(tf.constant(events_of(configured.codec)))
-    assert controls.shape == (2, NUM_EVENTS, encoding.control_depth)
+    events = events_of(configured.codec)
+    controls = encoding.controls(tf.constant(events))
+    assert controls.shape == (*events.shape[:2], encoding.control_depth)
     assert bool(encoding.control_names) == bool(encoding.control_depth)
     with pytest.raises(UserError, match="knows no mood"):
         encoding.request_controls({"mood": "sad"}, 20, 4.0)
@@ -105,7 +124,7 @@ def test_limits_hold_for_the_event_of_every_label(configured):
     events = events_of(codec)
     state = encoding.initial_state(2)
     told = encoding.controls(tf.constant(events))
-    for t in range(NUM_EVENTS - 1):
+    for t in range(events.shape[1] - 1):
         event = tf.constant(events[:, t])
         _, state = encoding.step(event, state, told[:, t + 1])
     rng = np.random.default_rng(0)
