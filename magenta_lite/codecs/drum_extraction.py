@@ -19,7 +19,6 @@ from magenta_lite.errors import UserError
 from magenta_lite.notes.proto import NoteSequence
 from magenta_lite.notes.quantize import QuantizedNotes
 
-TICKS_PER_QUARTER = 220
 NUM_PITCHES = 128
 DRUM_INSTRUMENT = 9
 """Where note_seq puts drums, as General MIDI does on channel 10."""
@@ -224,10 +223,7 @@ def to_sequence(
     """
     step_seconds = 60.0 / context.qpm / steps_per_quarter
     start_seconds = context.start_step * step_seconds
-    sequence = NoteSequence(ticks_per_quarter=TICKS_PER_QUARTER)
-    sequence.tempos.add(qpm=context.qpm)
-    numerator, denominator = context.time_signature
-    sequence.time_signatures.add(numerator=numerator, denominator=denominator)
+    sequence = context.new_sequence()
     for step, pitch in hits:
         sequence.notes.add(
             pitch=pitch,

@@ -54,7 +54,7 @@ class LeadSheetClipCodec(clips.ClipCodec, LeadSheetCodec):
     def reject_reasons(self) -> Mapping[str, str]:
         """What each reason means: of pieces, sections, melodies, clips."""
         return (
-            super().reject_reasons
+            {**super().reject_reasons}
             | clips.REJECT_REASONS
             | clips.too_short("LeadSheetClipCodec", self.num_bars)
         )

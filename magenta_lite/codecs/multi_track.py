@@ -21,8 +21,6 @@ from magenta_lite.notes.proto import NoteSequence
 from magenta_lite.notes.quantize import DEFAULT_QPM, QuantizedNotes
 from magenta_lite.notes.sustain import sustained_notes
 
-TICKS_PER_QUARTER = 220
-
 
 @gin.register
 @dataclasses.dataclass(frozen=True)
@@ -177,12 +175,7 @@ class MultiTrackClipCodec(clips.ClipCodec):
         ):
             raise ValueError(f"events must be in 0 to {self.num_events - 1}")
         context = context or DecodeContext()
-        sequence = NoteSequence(ticks_per_quarter=TICKS_PER_QUARTER)
-        sequence.tempos.add(qpm=context.qpm)
-        numerator, denominator = context.time_signature
-        sequence.time_signatures.add(
-            numerator=numerator, denominator=denominator
-        )
+        sequence = context.new_sequence()
         step_seconds = 60.0 / context.qpm / self.steps_per_quarter
         first_seconds = context.start_step / self.steps_per_second(context.qpm)
         for start in range(0, len(events), self.max_track_events):

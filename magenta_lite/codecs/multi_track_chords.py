@@ -51,7 +51,7 @@ class MultiTrackChordsClipCodec(MultiTrackClipCodec):
     @property
     def reject_reasons(self) -> Mapping[str, str]:
         """What each reason means: of pieces, sections and clips."""
-        return super().reject_reasons | {
+        return {**super().reject_reasons} | {
             "coincident_chords": "a clip with two chord symbols at one step",
             "bad_chord": "a clip under a chord symbol that nobody "
             "understands; mend the file",

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+_MAX_EXPONENT = 88.0
+"""Beyond it, e.g. for the loss of a whole clip, no float32 holds the result."""
+
 
 def summarise(sums: Mapping[str, tuple[float, float]]) -> dict[str, float]:
     """Metrics over any number of batches.
@@ -23,8 +26,6 @@ def summarise(sums: Mapping[str, tuple[float, float]]) -> dict[str, float]:
         return means
     for name in [n for n in means if n.startswith("loss")]:
         perplexity = name.replace("loss", "perplexity", 1)
-        try:
-            means[perplexity] = math.exp(means[name])
-        except OverflowError:
-            means[perplexity] = math.inf
+        is_huge = means[name] > _MAX_EXPONENT
+        means[perplexity] = math.inf if is_huge else math.exp(means[name])
     return means
