@@ -124,10 +124,7 @@ def finish(
       rejects: counts of what was left out.
       nothing: the reason where there was nothing at all.
     """
-    found = distinct(clips)
-    if not found and not rejects:
-        rejects[nothing] += 1
-    return Extraction(found, rejects)
+    return Extraction.of(distinct(clips), rejects, nothing)
 
 
 def check(name: str, num_bars: int, max_clips: int | None) -> None:

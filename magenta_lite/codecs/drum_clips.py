@@ -186,9 +186,7 @@ class DrumRollClipCodec(clips.ClipCodec):
         Raises:
           ValueError: if a value is not 0 or 1.
         """
-        events = np.asarray(events).reshape([-1, *self.event_shape])
-        if events.size and not (0 <= events.min() and events.max() <= 1):
-            raise ValueError("the values of drum classes must be 0 or 1")
+        events = self.checked(events)
         context = context or DecodeContext(instrument=DRUM_INSTRUMENT)
         steps, classes = np.nonzero(events)
         main_pitches = np.array([pitches[0] for pitches in self.drum_classes])

@@ -178,14 +178,7 @@ class GrooveClipCodec(clips.ClipCodec):
         Raises:
           ValueError: if a value is not one of its field's.
         """
-        events = np.asarray(events).reshape([-1, *self.event_shape])
-        if (
-            events.size
-            and not (
-                (0 <= events) & (events < np.array(self.field_sizes))
-            ).all()
-        ):
-            raise ValueError("a value is out of its field's range")
+        events = self.checked(events)
         context = context or DecodeContext(instrument=DRUM_INSTRUMENT)
         hits, velocities, offsets = self._numbers(events)
         steps, drums = np.nonzero(hits)

@@ -85,9 +85,7 @@ class MultiTrackChordsClipCodec(MultiTrackClipCodec):
         Raises:
           ValueError: if a field is not within `field_sizes`.
         """
-        events = np.asarray(events).reshape([-1, _NUM_FIELDS])
-        if ((events < 0) | (events >= np.array(self.field_sizes))).any():
-            raise ValueError(f"fields must be below {self.field_sizes}")
+        events = self.checked(events)
         context = context or DecodeContext()
         sequence = super().decode(events[:, 0], context)
         figures = self._figure_of_each_step(events)

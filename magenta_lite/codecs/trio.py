@@ -147,7 +147,7 @@ class TrioClipCodec(clips.ClipCodec):
         Raises:
           ValueError: if a value is not one of its field's.
         """
-        events = np.asarray(events).reshape([-1, NUM_PARTS])
+        events = self.checked(events)
         context = context or DecodeContext()
         bass = dataclasses.replace(
             context, program=ELECTRIC_BASS_PROGRAM, instrument=BASS_INSTRUMENT

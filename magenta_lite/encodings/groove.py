@@ -11,9 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from magenta_lite import groove_events
-from magenta_lite.encodings.base import Encoding
 from magenta_lite.encodings.controls import Control, spread
 from magenta_lite.encodings.heads import Groove
+from magenta_lite.encodings.memoryless import MemorylessEncoding
 from magenta_lite.errors import UserError
 
 _LEAST_DROPOUT_WEIGHT = 0.2
@@ -21,7 +21,7 @@ _LEAST_DROPOUT_WEIGHT = 0.2
 
 @gin.register
 @dataclasses.dataclass(frozen=True)
-class GrooveEncoding(Encoding):
+class GrooveEncoding(MemorylessEncoding):
     """All hits, all velocities (0 to 1), all offsets (-1 to 1) of a step.
 
     Magenta's `GrooveConverter`; events are those of `GrooveClipCodec`. What
@@ -113,18 +113,6 @@ class GrooveEncoding(Encoding):
         told[list(self.hidden_drums)] = 0
         parts = [told * value for value in (hits, velocities, offsets)]
         return tf.concat(parts, axis=-1)
-
-    def initial_state(self, batch_size: int) -> Any:
-        """Nothing is remembered."""
-        del batch_size
-        return ()
-
-    def step(
-        self, event: tf.Tensor, state: Any, control: tf.Tensor | None = None
-    ) -> tuple[tf.Tensor, Any]:
-        """The input `[batch, 3 * drums]` of an event `[batch, fields]`."""
-        del control
-        return self.inputs(event), state
 
     def event(self, label: tf.Tensor, state: Any) -> tf.Tensor:
         """The label's numbers as fields: int32 `[batch, fields]`."""
