@@ -117,9 +117,8 @@ class TrainingJob:
     def _check_memory(self, strategy: tf.distribute.Strategy) -> None:
         """Refuses a model that is too large for this machine at once."""
         rows = -(-self.batch_size // strategy.num_replicas_in_sync)
-        events = int(
-            self.max_events or getattr(self.codec, "num_clip_events", 0)
-        )
+        clip = getattr(self.codec, "num_clip_events", 0)
+        events = int(clip if self.max_events is None else self.max_events)
         need = memory.need_of(
             lambda: self.make_model(
                 self.make_encoding(**self.codec.encoding_sizes())

@@ -185,7 +185,7 @@ class GrooveClipCodec(clips.ClipCodec):
         velocity = np.rint(velocities[steps, drums] * _MAX_VELOCITY)
         velocity = np.clip(velocity, 1, _MAX_VELOCITY).astype(int)
         places = context.start_step + steps - offsets[steps, drums] / 2
-        sequence = drum_extraction.to_sequence((), context, 1)
+        sequence = context.new_sequence()
         step_seconds = 60.0 / context.qpm / self.steps_per_quarter
         starts = np.maximum(places, 0.0) * step_seconds
         for start, drum, loudness in zip(

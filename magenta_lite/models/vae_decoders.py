@@ -276,6 +276,13 @@ class HierarchicalDecoder(Decoder):
             tf.reshape(embeddings, [-1, embeddings.shape[-1]])
         )
         starts = tf.nest.map_structure(self._by_segment, starts)
+        # A graph that nobody runs, too, is to know how large the state is.
+        starts = tf.nest.map_structure(
+            lambda start: tf.ensure_shape(
+                start, [z.shape[0], *start.shape[1:]]
+            ),
+            starts,
+        )
         first = tf.nest.map_structure(lambda start: start[:, 0], starts)
         return place, starts, first
 
