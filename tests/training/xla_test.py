@@ -26,7 +26,8 @@ def distinct_recipes():
     Those that differ by sizes alone compile to the same operations.
     """
     found = {}
-    for recipe in RECIPES:
+    # Models of whole clips have not been tried yet.
+    for recipe in [r for r in RECIPES if "/music_vae/" not in r]:
         bound = bindings(recipe)
         encoding = bound["encoding"](**bound["codec"].encoding_sizes())
         references = gin.get_bindings("train", resolve_references=False)
@@ -45,7 +46,7 @@ def distinct_recipes():
 
 
 def bindings(recipe):
-    config.parse([recipe, "runs/smoke.gin"], ["WIDTH=4"], entry="train")
+    config.parse([recipe, "runs/smoke.gin"], entry="train")
     return gin.get_bindings("train")
 
 
