@@ -10,7 +10,7 @@ is not trained again, one that was stopped goes on.
     --dataset=maestro/asap --manual_dir=FOLDER
 
 RNN-NADE has a script of its own, pianoroll_nade.py; what the runs play is
-measured by made_music.py.
+measured by made_music.py and improv_chords.py.
 """
 
 import dataclasses
@@ -42,6 +42,21 @@ _RUNS = {
             "EVAL_EVERY=60",
             "PATIENCE=None",
             "EventRnn.dropout=0.25",
+        ),
+        _COSINE,
+    ),
+    "basic_improv": recipe_runs.RecipeRun(
+        "basic_improv",
+        "improv_rnn/basic_improv",
+        "nottingham",
+        (
+            "DEPTH=1",
+            "BATCH_SIZE=64",
+            "MAX_EVENTS=128",
+            "LEARNING_RATE=1e-2",
+            "NUM_STEPS=600",
+            "EVAL_EVERY=100",
+            "EventRnn.dropout=0.1",
         ),
         _COSINE,
     ),
