@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import pathlib
 import re
 
+from magenta_lite import chord_symbols
 from magenta_lite.data import tunebooks
 from magenta_lite.data.pieces import Piece, Reject
-from magenta_lite.datasets.nottingham import chord_names
 from magenta_lite.errors import UserError
 from magenta_lite.notes import abc as abc_notation
 from magenta_lite.notes import midi
 from magenta_lite.notes.errors import NotesError
+from magenta_lite.notes.proto import NoteSequence
 
 MARKER = "MIDI/melody"
 """What every copy of the corpus has."""
@@ -22,6 +24,7 @@ METADATA_KEYS = ("title", "book")
 MELODY, CHORDS = 0, 1
 """Instruments of a tune."""
 
+_MIN_TONES = 3
 _TITLE = re.compile(r"^T:[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 _NUMBER_AT_END = re.compile(r"\d+$")
 
@@ -74,7 +77,7 @@ def read_tune(tune: Tune) -> list[Piece | Reject]:
         return [Reject(tune.id, error.reason, str(error))]
     if not sequence.notes:
         return [Reject(tune.id, "no_notes", f"{tune.path}: holds no notes.")]
-    chord_names.add_chord_names(sequence, CHORDS)
+    name_chords(sequence)
     del sequence.instrument_infos[:]
     sequence.instrument_infos.add(instrument=MELODY, name="melody")
     if any(note.instrument == CHORDS for note in sequence.notes):
@@ -95,6 +98,33 @@ def read_tune(tune: Tune) -> list[Piece | Reject]:
             seconds=sequence.total_time,
         )
     ]
+
+
+def name_chords(sequence: NoteSequence) -> None:
+    """Adds a chord symbol wherever the chord changes.
+
+    The chords of the collection are in root position, and their notes start
+    together. Less than a triad is left without a name.
+
+    Args:
+      sequence: gets text annotations.
+    """
+    chords = collections.defaultdict(list)
+    for note in sequence.notes:
+        if note.instrument == CHORDS:
+            chords[note.start_time].append(note.pitch)
+    last = ""
+    for time, pitches in sorted(chords.items()):
+        root = min(pitches) % 12
+        tones = frozenset(pitch % 12 for pitch in pitches)
+        name = chord_symbols.chord_name(root, tones, bass=root)
+        if len(tones) >= _MIN_TONES and name != last:
+            sequence.text_annotations.add(
+                time=time,
+                text=name,
+                annotation_type=NoteSequence.TextAnnotation.CHORD_SYMBOL,
+            )
+            last = name
 
 
 def _titles(abc_dir: pathlib.Path) -> dict[str, str]:
