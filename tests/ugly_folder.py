@@ -6,6 +6,7 @@ import random
 from corpora import melody, midi_bytes
 
 _NUM_HUGE_NOTES = 1_000_001
+_UNREADABLE = "/proc/self/mem"  # Nobody can read it from its start.
 _JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00" + bytes(200)
 
 
@@ -54,6 +55,14 @@ def write_ugly_folder(folder):
     with (folder / "huge.mid").open("wb") as file:
         file.write(good)
         file.truncate(2**26)  # Takes no room on the disk.
+    (folder / "locked.mid").write_bytes(midi_bytes(melody(8)))
+    (folder / "locked.mid").chmod(0)
+    fates["locked.mid"] = "unreadable"
+    if os.access(folder / "locked.mid", os.R_OK):  # Nobody is locked out: root.
+        fates["locked.mid"] = ""
+    if os.path.exists(_UNREADABLE):
+        (folder / "unreadable.mid").symlink_to(_UNREADABLE)
+        fates["unreadable.mid"] = "unreadable"
     (folder / "to_nowhere.mid").symlink_to(folder / "nowhere.mid")
     (folder / "sub" / "loop").symlink_to(folder)
     os.mkfifo(folder / "pipe.mid")

@@ -46,6 +46,7 @@ __all__ = [
     "MAX_NOTES",
     "MAX_SECONDS",
     "MidiMusic",
+    "check_length",
     "parse_midi",
     "read_bytes",
     "read_midi",
@@ -196,12 +197,7 @@ def to_sequence(
     notes["start_time"] = tempo_map.to_seconds(notes.pop("start"))
     notes["end_time"] = tempo_map.to_seconds(notes.pop("end"))
     sequence.total_time = notes["end_time"].max(initial=0)
-    if sequence.total_time > max_seconds:
-        raise NotesError(
-            "too_long",
-            f"{name}: lasts {sequence.total_time / 3600:.1f} hours, more than "
-            f"{max_seconds / 3600:g}; leave it out or split it.",
-        )
+    check_length(sequence, name, max_seconds)
     wire.add_messages(sequence, "notes", notes)
     for field, part, names in (
         ("pitch_bends", "bends", _BEND_FIELDS),
@@ -213,6 +209,24 @@ def to_sequence(
         columns["time"] = tempo_map.to_seconds(columns["time"])
         wire.add_messages(sequence, field, columns)
     return sequence
+
+
+def check_length(
+    sequence: NoteSequence,
+    name: str | os.PathLike,
+    max_seconds: float = MAX_SECONDS,
+) -> None:
+    """Refuses music that lasts longer than `max_seconds`.
+
+    Raises:
+      NotesError: if it does.
+    """
+    if sequence.total_time > max_seconds:
+        raise NotesError(
+            "too_long",
+            f"{name}: lasts {sequence.total_time / 3600:.1f} hours, more than "
+            f"{max_seconds / 3600:g}; leave it out or split it.",
+        )
 
 
 def read_bytes(path: str | os.PathLike, max_file_bytes: int) -> bytes:

@@ -14,7 +14,7 @@ import zlib
 from xml.etree import ElementTree
 
 from magenta_lite.notes.errors import NotesError
-from magenta_lite.notes.midi import MAX_FILE_BYTES, read_bytes
+from magenta_lite.notes.midi import MAX_FILE_BYTES, check_length, read_bytes
 from magenta_lite.notes.musicxml_score import parse_score
 from magenta_lite.notes.proto import NoteSequence
 
@@ -34,19 +34,21 @@ def read_musicxml(path: str | os.PathLike) -> NoteSequence:
       The score, with chord symbols as text annotations; see `musicxml_score`.
 
     Raises:
-      NotesError: if the file is missing, too large or not MusicXML.
+      NotesError: if the file is missing, too large, too long or not MusicXML.
     """
     data = read_bytes(path, MAX_FILE_BYTES)
     if data[:4] == b"PK\x03\x04":
         data = _unpack(data, path)
     _check_plain(data, path)
     try:
-        return parse_score(data)
+        sequence = parse_score(data)
     # Of broken numbers, elements and trees; an OverflowError of huge ones.
     except (ValueError, ArithmeticError, ElementTree.ParseError) as error:
         raise NotesError(
             "broken_musicxml", f"{path}: is not sound MusicXML: {error}."
         ) from error
+    check_length(sequence, path)
+    return sequence
 
 
 def _check_plain(data: bytes, path: str | os.PathLike) -> None:

@@ -10,9 +10,11 @@ from corpora import melody, midi_bytes
 from file_server import Served, serve
 
 from magenta_lite.data.archives import Archive
+from magenta_lite.data.pieces import Piece, Reject
 from magenta_lite.datasets.lakh import songs
 from magenta_lite.datasets.lakh.lakh_dataset_builder import Builder, LakhConfig
 from magenta_lite.download import RemoteFile
+from magenta_lite.paths import datasets_dir
 
 
 def make_tar(files):
@@ -132,6 +134,21 @@ def test_matched_reads_each_file_once_and_names_its_tracks(tmp_path):
     (piece,) = songs.read_song(found[0])
     assert piece.group == "TRAAA"
     assert piece.metadata["msd_tracks"] == "TRAAA TRAAB"
+
+
+@pytest.mark.parametrize(
+    ("config", "num_pieces", "num_rejects"),
+    [("full", 6, 1), ("matched", 4, 0), ("clean", 4, 0)],
+)
+def test_a_folder_that_the_user_brings(
+    config, num_pieces, num_rejects, tmp_path
+):
+    builder = Builder(data_dir=tmp_path, config=config)
+    builder.manual_dir = datasets_dir() / "lakh" / "dummy_data"
+    read = builder.read_item()
+    results = [result for song in builder.items() for result in read(song)]
+    assert sum(isinstance(one, Piece) for one in results) == num_pieces
+    assert sum(isinstance(one, Reject) for one in results) == num_rejects
 
 
 def test_songs_are_made_when_asked_for(tmp_path):

@@ -21,6 +21,7 @@ from magenta_lite.datasets.maestro.maestro_dataset_builder import (
 from magenta_lite.download import RemoteFile
 from magenta_lite.errors import UserError
 from magenta_lite.notes.proto import NoteSequence
+from magenta_lite.paths import datasets_dir
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SPLITS = ["train"] * 3 + ["validation", "test", "test"]
@@ -87,6 +88,21 @@ def test_from_a_server_to_a_dataset(tmp_path, archive_bytes):
     with open(pathlib.Path(builder.data_dir) / "rejects.csv") as file:
         rows = list(csv.reader(file))
     assert [row[:2] for row in rows[1:]] == [["2004/0.midi", "not_midi"]]
+
+
+def test_a_folder_that_the_user_brings(tmp_path):
+    builder = Builder(data_dir=tmp_path)
+    builder.manual_dir = datasets_dir() / "maestro" / "dummy_data"
+    found = [(one.id, one.split) for one in builder.items()]
+    assert found == [
+        ("2004/made_0.midi", "train"),
+        ("2004/made_1.midi", "train"),
+        ("2004/made_2.midi", "validation"),
+        ("2004/made_3.midi", "test"),
+    ]
+    (piece,) = builder.read_item()(builder.items()[2])
+    assert piece.metadata["title"] == "Study, No. 2"
+    assert piece.num_notes == 16
 
 
 def test_a_wrong_checksum_stops_it(tmp_path, archive_bytes):

@@ -110,6 +110,14 @@ def test_unsound_scores_are_one_line(text, match, tmp_path):
     assert "\n" not in str(caught.value)
 
 
+def test_a_score_of_many_years_is_refused(tmp_path):
+    path = tmp_path / "a.xml"
+    path.write_text(SCORE.replace("<duration>3", "<duration>999999999"))
+    with pytest.raises(NotesError, match="hours") as caught:
+        musicxml.read_musicxml(path)
+    assert caught.value.reason == "too_long"
+
+
 def test_damaged_archives_have_a_reason(tmp_path):
     path = write_mxl(tmp_path / "a.mxl", a_xml=SCORE * 30)
     whole = path.read_bytes()
