@@ -3,8 +3,8 @@ r"""Whether preparing takes more memory when there is more to prepare.
 Makes a folder of MIDI files, one four times and one sixteen times as large,
 prepares each (files to a dataset in splits, near-duplicates together) and
 encodes it for `basic_rnn`, each in a process of its own. What counts is the
-peak of resident memory: of the command, and of the largest of its workers. That
-of a process that has only imported the same code is the baseline.
+peak of resident memory: of the command, and of the largest of its workers;
+what importing the same code takes is the baseline. Linux only.
 
   python benchmarks/memory.py
   python benchmarks/memory.py --num_files=4000 --num_notes=400
@@ -12,10 +12,11 @@ of a process that has only imported the same code is the baseline.
 
 import json
 import pathlib
-import resource
+import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import numpy as np
@@ -33,9 +34,10 @@ _CHILD = flags.DEFINE_string("child", None, "Internal: measure this folder.")
 
 _FACTORS = (1, 4, 16)
 _TARGET_GROWTH = 0.1
-_HEADER = b"MThd\x00\x00\x00\x06\x00\x00\x00\x01\x01\xe0MTrk"
+_HEADER = b"MThd\x00\x00\x00\x06\x00\x00\x00\x01\x00\x60MTrk"
 _END_OF_TRACK = b"\x00\xff\x2f\x00"
 _FILES_A_FOLDER = 1000
+_LOOK_SECONDS = 0.2
 
 
 def _write_corpus(folder: pathlib.Path, num_files: int) -> None:
@@ -44,7 +46,7 @@ def _write_corpus(folder: pathlib.Path, num_files: int) -> None:
     for number in range(num_files):
         steps = rng.integers(-4, 5, _NUM_NOTES.value)
         pitches = 48 + np.abs(np.cumsum(steps) % 60 - 30)
-        ticks = rng.choice([120, 60], _NUM_NOTES.value)
+        ticks = rng.choice([24, 48], _NUM_NOTES.value)
         notes = np.zeros([_NUM_NOTES.value, 8], np.uint8)
         notes[:, [1, 3, 5]] = 0x90, 90, 0x80
         notes[:, [2, 6]] = pitches[:, None]
@@ -56,8 +58,41 @@ def _write_corpus(folder: pathlib.Path, num_files: int) -> None:
         (place / f"{number}.mid").write_bytes(_HEADER + size + track)
 
 
-def _peak_bytes(who: int) -> int:
-    return resource.getrusage(who).ru_maxrss * 1024
+def _peak_bytes(process: int | str) -> int:
+    """The most memory that a process has had; 0 if it has ended."""
+    try:
+        status = pathlib.Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return 0
+    # Not `getrusage`: it counts what a process was before it was its own.
+    (line,) = re.findall(r"^VmHWM:\s+(\d+) kB", status, re.M) or ["0"]
+    return int(line) * 1024
+
+
+class _Workers(threading.Thread):
+    """Looks at this process's children until it is told to stop."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.stopped = threading.Event()
+        self._last_peaks: dict[str, int] = {}
+
+    @property
+    def peak_bytes(self) -> int:
+        """The largest peak among them."""
+        return max(self._last_peaks.values(), default=0)
+
+    def run(self) -> None:
+        """Notes their peaks; the last one: a new process is its parent's."""
+        while not self.stopped.wait(_LOOK_SECONDS):
+            for child in self._children():
+                peak = _peak_bytes(child)
+                if peak:
+                    self._last_peaks[child] = peak
+
+    def _children(self) -> list[str]:
+        tasks = pathlib.Path("/proc/self/task").glob("*/children")
+        return " ".join(task.read_text() for task in tasks).split()
 
 
 def _measure_here(folder: str) -> dict[str, float]:
@@ -68,7 +103,9 @@ def _measure_here(folder: str) -> dict[str, float]:
     from magenta_lite.data import event_cache, preparation, sources
 
     codec, _ = recipe_parts(["recipes/melody_rnn/basic_rnn.gin"])
-    baseline = _peak_bytes(resource.RUSAGE_SELF)
+    baseline = _peak_bytes("self")
+    workers = _Workers()
+    workers.start()
     start = time.perf_counter()
     num_sequences = num_examples = 0
     with tempfile.TemporaryDirectory() as data_dir:
@@ -83,13 +120,14 @@ def _measure_here(folder: str) -> dict[str, float]:
                 num_workers=_NUM_WORKERS.value,
                 progress=False,
             ).num_examples
+    workers.stopped.set()
     return {
         "num_sequences": num_sequences,
         "num_examples": num_examples,
         "seconds": time.perf_counter() - start,
         "imported_bytes": baseline,
-        "command_bytes": _peak_bytes(resource.RUSAGE_SELF),
-        "worker_bytes": _peak_bytes(resource.RUSAGE_CHILDREN),
+        "command_bytes": _peak_bytes("self"),
+        "worker_bytes": workers.peak_bytes,
     }
 
 
@@ -101,7 +139,7 @@ def _measure(num_files: int) -> dict[str, float]:
             *(sys.executable, __file__, f"--child={folder}"),
             f"--num_workers={_NUM_WORKERS.value}",
         ]
-        done = subprocess.run(command, check=True, capture_output=True)
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
     return json.loads(done.stdout.splitlines()[-1])
 
 

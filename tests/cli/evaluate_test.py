@@ -17,7 +17,10 @@ def data_dir(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run_dir(tmp_path_factory, data_dir):
-    """A toy run that validates on whole examples, as evaluation does."""
+    """A toy run that validates on whole examples, as evaluation does.
+
+    It learns from moved melodies: validation must not see them so.
+    """
     path = tmp_path_factory.mktemp("runs") / "run"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(samples, "make_sample_fn", lambda *args: None)
@@ -25,6 +28,8 @@ def run_dir(tmp_path_factory, data_dir):
             path,
             data_dir,
             "--gin_param=MAX_EVENTS=None",
+            "--gin_file=runs/transposition.gin",
+            "--gin_param=RandomTranspose.shifts=(5,)",
             "--dataset=synthetic",
         )
     gin.clear_config()

@@ -1,4 +1,8 @@
 import os
+import pathlib
+import signal
+import subprocess
+import sys
 
 import pytest
 from corpora import fake_music21, melody, midi_bytes, write_midi_folder
@@ -6,6 +10,8 @@ from corpora import fake_music21, melody, midi_bytes, write_midi_folder
 from magenta_lite.data import preparation, sources
 from magenta_lite.data.sources import PreparedDataset
 from magenta_lite.errors import UserError
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def ids(prepared, data_dir):
@@ -228,6 +234,42 @@ def test_stopped_again_and_again_it_yields_the_same_bytes(
     assert firsts_read == [1, first + 1, first + 3][: len(firsts_read)]
     done = preparation.prepare_folder(music, "mine", data_dir, num_workers=3)
     assert all_bytes(done.directory) == all_bytes(whole.directory)
+    assert os.listdir(data_dir) == ["note_sequence_folder"]
+
+
+_KILLED = """
+import os, signal, sys
+from magenta_lite.data import preparation
+
+def progress(description, done, total):
+    if description.startswith(sys.argv[3]) and done == int(sys.argv[4]):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+if __name__ == "__main__":
+    preparation.prepare_folder(
+        sys.argv[1], "mine", sys.argv[2], num_workers=2, progress=progress
+    )
+"""
+
+
+@pytest.mark.slow
+def test_killed_for_good_it_yields_the_same_bytes(music, tmp_path):
+    """By SIGKILL, which lets nobody tidy up: while it reads and writes."""
+    whole = preparation.prepare_folder(music, "mine", tmp_path / "whole")
+    script = tmp_path / "script.py"
+    script.write_text(_KILLED)
+    data_dir = tmp_path / "killed"
+    for stage, count in [("reading", 4), ("writing train", 3)]:
+        done = subprocess.run(
+            [sys.executable, script, music, data_dir, stage, str(count)],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            check=False,
+            capture_output=True,
+        )
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        assert sources.prepared_names(data_dir) == []
+    again = preparation.prepare_folder(music, "mine", data_dir, num_workers=3)
+    assert all_bytes(again.directory) == all_bytes(whole.directory)
     assert os.listdir(data_dir) == ["note_sequence_folder"]
 
 
