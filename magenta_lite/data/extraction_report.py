@@ -66,7 +66,7 @@ class ExtractionReport:
             listed.append(f"{more} reasons more")
         return (
             f"{self.codec} read {self.num_sequences:,} sequences and made "
-            f"{self.num_examples:,} examples; left out: {', '.join(listed)}."
+            f"{self.num_examples:,} examples; left out: {', '.join(listed) or 'nothing'}."
         )
 
 

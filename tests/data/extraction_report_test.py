@@ -43,6 +43,13 @@ def test_empty_report(tmp_path):
     )
 
 
+def test_line_of_a_split_that_is_used_whole(tmp_path):
+    codec = ToyCodec()
+    dataset = ToyDataset([sequence_of([(1, 1)])])
+    report = make_report(encode_split(dataset, "train", codec, tmp_path), codec)
+    assert report.line().endswith("made 1 examples; left out: nothing.")
+
+
 def test_line_names_the_main_reasons_only(tmp_path):
     class Picky(ToyCodec):
         def extract(self, sequence):
