@@ -64,9 +64,10 @@ class ExtractionReport:
         listed = [_in_words(r) for r in self.rejects[:_MAX_REASONS_IN_LINE]]
         if more := len(self.rejects) - len(listed):
             listed.append(f"{more} reasons more")
+        reasons = ", ".join(listed) or "nothing"
         return (
             f"{self.codec} read {self.num_sequences:,} sequences and made "
-            f"{self.num_examples:,} examples; left out: {', '.join(listed) or 'nothing'}."
+            f"{self.num_examples:,} examples; left out: {reasons}."
         )
 
 
