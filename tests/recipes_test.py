@@ -94,7 +94,8 @@ def test_is_taken_up_again_exactly(recipe, tmp_path, data_dir, stop_at):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_trains_exports_reloads_and_plays(recipe, tmp_path, data_dir):
+def test_trains_exports_reloads_and_plays(recipe, tmp_path, data_dir, stop_at):
+    stop_at(0)  # and no samples, each of which would be compiled
     run_dir = tmp_path / "run"
     assert run_recipe(recipe, run_dir, data_dir) == 0
     losses = losses_of(run_dir)
