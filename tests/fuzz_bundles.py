@@ -521,6 +521,10 @@ def run(corpus, num_cases, seed):
             bundles.from_bytes(corpus.ours)
             for data in corpus.originals:
                 read_bytes(data, is_built=True)
+            for model_id, files in corpus.checkpoints:
+                _write(folder, files)
+                with contextlib.suppress(BundleError):
+                    read_path(folder / "model.ckpt", model_id, is_built=True)
         own = set(_compiled)  # our modules, and annotations, by typing
         memory = _peak_mib()
         for number in range(num_cases):

@@ -2,8 +2,10 @@
 
 import fuzz_bundles
 import fuzz_corpus
+import pytest
 
 
+@pytest.mark.slow
 def test_no_file_does_harm(tmp_path):
     corpus = fuzz_corpus.make(tmp_path)
     outcomes, failures, growth_mib = fuzz_bundles.run(corpus, 400, seed=1)
