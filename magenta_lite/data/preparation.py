@@ -11,7 +11,7 @@ import pathlib
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from magenta_lite import datasets, paths
 from magenta_lite.data import sources, work_dir
@@ -198,7 +198,12 @@ def _build(
     with work_dir.locked(place, name) as work:
         built_dir = work / "built"
         shutil.rmtree(built_dir, ignore_errors=True)  # Of a killed process.
-        with _quiet_library(), _clear_errors(work), _little_memory():
+        with (
+            _quiet_library(),
+            _clear_errors(work),
+            _little_memory(),
+            _same_bytes(),
+        ):
             builder = make_builder(str(built_dir))
             builder.num_workers = num_workers
             builder.progress = progress
@@ -241,6 +246,28 @@ def _little_memory() -> Iterator[None]:
         yield
     finally:
         shuffle.MAX_MEM_BUFFER_SIZE = usual
+
+
+@contextlib.contextmanager
+def _same_bytes() -> Iterator[None]:
+    """Lets TFDS write an example in the same bytes in every process.
+
+    It leaves the order of features to protobuf, where it is another one in each
+    process.
+    """
+    from tensorflow_datasets.core import example_serializer
+
+    def serialize(serializer: Any, example: Any) -> bytes:
+        found = serializer.get_tf_example(example)
+        return found.SerializeToString(deterministic=True)
+
+    kind = example_serializer.ExampleSerializer
+    usual = kind.serialize_example
+    kind.serialize_example = serialize
+    try:
+        yield
+    finally:
+        kind.serialize_example = usual
 
 
 @contextlib.contextmanager

@@ -268,7 +268,15 @@ def test_killed_for_good_it_yields_the_same_bytes(music, tmp_path):
         )
         assert done.returncode == -signal.SIGKILL, done.stderr
         assert sources.prepared_names(data_dir) == []
-    again = preparation.prepare_folder(music, "mine", data_dir, num_workers=3)
+    # To the end, in another process than the one that was not disturbed.
+    subprocess.run(
+        [sys.executable, script, music, data_dir, "nothing", "0"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=True,
+        capture_output=True,
+    )
+    again = preparation.prepare_folder(music, "mine", data_dir)
+    assert not again.is_new
     assert all_bytes(again.directory) == all_bytes(whole.directory)
     assert os.listdir(data_dir) == ["note_sequence_folder"]
 
