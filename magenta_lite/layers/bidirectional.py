@@ -28,7 +28,7 @@ class BidirectionalLstm(keras.layers.Layer):
         reads_data: bool = False,
         name: str = "bidirectional",
     ) -> None:
-        super().__init__(name=name)
+        super().__init__(dtype="float32", name=name)
         self.reads_data = reads_data
         self.units = tuple(units)
         self.dropout = dropout

@@ -24,7 +24,7 @@ class GrooveHead(keras.layers.Dense, HeadLayer):
     """
 
     def __init__(self, num_drums: int, name: str = "logits") -> None:
-        super().__init__(3 * num_drums, name=name)
+        super().__init__(3 * num_drums, dtype="float32", name=name)
         self.num_drums = num_drums
 
     def nats(self, outputs: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:

@@ -225,7 +225,7 @@ class SeparateCategoricalsHead(CategoricalsHead):
     def __init__(self, sizes: tuple[int, ...], name: str = "logits") -> None:
         super().__init__(sizes, name=name)
         self.fields = [
-            keras.layers.Dense(size, name=f"field_{i}")
+            keras.layers.Dense(size, dtype="float32", name=f"field_{i}")
             for i, size in enumerate(sizes)
         ]
 

@@ -27,7 +27,7 @@ class DiagonalGaussian(keras.layers.Layer):
     """
 
     def __init__(self, size: int, name: str = "latent") -> None:
-        super().__init__(name=name)
+        super().__init__(dtype="float32", name=name)
         self.size = size
         self.mu = _linear(size, "mu")
         self.sigma = _linear(size, "sigma")
@@ -78,4 +78,6 @@ def kl_from_prior(mu: tf.Tensor, sigma: tf.Tensor) -> tf.Tensor:
 
 def _linear(size: int, name: str) -> keras.layers.Dense:
     initializer = keras.initializers.RandomNormal(stddev=_STDDEV)
-    return keras.layers.Dense(size, kernel_initializer=initializer, name=name)
+    return keras.layers.Dense(
+        size, kernel_initializer=initializer, dtype="float32", name=name
+    )

@@ -34,7 +34,7 @@ class LstmStack(keras.layers.Layer):
         dropout: float = 0.0,
         name: str = "lstm_stack",
     ) -> None:
-        super().__init__(name=name)
+        super().__init__(dtype="float32", name=name)
         self.units = tuple(units)
         self.reads_embedding = reads_embedding
         self.dropout = dropout
@@ -45,6 +45,7 @@ class LstmStack(keras.layers.Layer):
         self.first_state = keras.layers.Dense(
             self.state_depth,
             activation="tanh",
+            dtype="float32",
             kernel_initializer=keras.initializers.RandomNormal(stddev=1e-3),
             name="first_state",
         )

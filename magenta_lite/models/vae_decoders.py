@@ -71,7 +71,7 @@ class FlatDecoder(Decoder):
         dropout: float = 0.0,
         name: str = "decoder",
     ) -> None:
-        super().__init__(name=name)
+        super().__init__(dtype="float32", name=name)
         self.part_depths = tuple(part_depths)
         self.stacks = [
             LstmStack(units, dropout=dropout, name=f"part_{i}")
@@ -173,7 +173,7 @@ class HierarchicalDecoder(Decoder):
         dropout: float = 0.0,
         name: str = "decoder",
     ) -> None:
-        super().__init__(name=name)
+        super().__init__(dtype="float32", name=name)
         self.num_segments, self.segment_length = lengths
         self.autoregressive = autoregressive
         self.conductor = LstmStack(

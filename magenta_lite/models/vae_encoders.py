@@ -33,7 +33,7 @@ class ClipEncoder(keras.layers.Layer):
         dropout: float = 0.0,
         name: str = "encoder",
     ) -> None:
-        super().__init__(name=name)
+        super().__init__(dtype="float32", name=name)
         self.lengths = tuple(lengths)
         self.levels = [
             BidirectionalLstm(
