@@ -16,8 +16,6 @@ from magenta_lite.bundles.original_source import OriginalSource
 from magenta_lite.bundles.original_vae_kinds import KINDS, id_in_path
 from magenta_lite.cli import config
 
-pytest.importorskip("magenta_lite.codecs.melody_clips")
-
 CONFIGS = ("cat-mel_2bar_small", "groovae_2bar_humanize", "hierdec-mel_16bar")
 
 
