@@ -141,7 +141,7 @@ def test_essen_carries_its_notice(tmp_path):
     [
         ("folk_tune", "did you mean folk_tunes"),
         ("folk_tunes/essin", "did you mean folk_tunes/essen"),
-        ("nothing_like_it", "known: folk_tunes"),
+        ("nothing_like_it", "known: .*folk_tunes, "),
         ("note_sequence_folder", "--input_dir"),
     ],
 )
