@@ -18,13 +18,15 @@ _LENGTH = 16
 
 
 @pytest.mark.slow
-def test_clips_come_back_from_their_vectors():
+@pytest.mark.parametrize("decoder_lengths", [(), (2, 8)])
+def test_clips_come_back_from_their_vectors(decoder_lengths):
     keras.utils.set_random_seed(0)
     model = MusicVae(
         OneHotEncoding(_NUM_EVENTS),
         z_size=8,
         encoder_units=(32,),
         decoder_units=(48,),
+        decoder_lengths=decoder_lengths,
         max_beta=0.01,
         sampling_schedule="linear",
         sampling_rate=300,
