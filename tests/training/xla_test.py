@@ -67,6 +67,7 @@ def clean_gin():
     gin.clear_config()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", distinct_recipes())
 def test_whole_step_compiles_with_static_shapes(recipe):
     bound = bindings(recipe)
