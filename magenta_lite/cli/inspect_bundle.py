@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from magenta_lite.bundles.summary import Summary
 
 _WIDTH = 80
-_NAME_WIDTH = 13
+_NAME_WIDTH = 15
 
 
 def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
@@ -103,7 +103,7 @@ def _value(value: Any) -> str:
         if "class" in value:
             return _component(value)
         return ", ".join(f"{k} {_value(v)}" for k, v in value.items())
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         # One value many times over says no more than once.
         if len(value) > 8 and all(item == value[0] for item in value):
             return f"[{_value(value[0])}] * {len(value)}"

@@ -84,7 +84,7 @@ def test_ours_and_the_original_agree(original, ours, capsys):
     assert other["provenance"] == {"step": 5, "config": "a = 1"}
     assert other["made_by"].startswith("magenta_lite ")
     text = inspect(capsys, ours)
-    assert "step         5" in text and "see --json" in text
+    assert "step           5\n" in text and "see --json" in text
 
 
 @pytest.mark.parametrize("which", ["original", "ours"])
