@@ -286,7 +286,7 @@ def _tell(result: TrainingResult, options: LoopOptions, run: RunDir) -> None:
     else:
         how = f"finished at step {result.step}"
     print(
-        f"{how}; validation loss {result.best_loss:.4f} nats an event at step "
+        f"{how}; validation loss {result.best_loss:.4f} at step "
         f"{result.best_step}. Export it with `bin/export.py "
         f"--run_dir={run.path} --bundle_file=FILE.mag`."
     )

@@ -11,7 +11,7 @@ import tensorflow as tf
 from magenta_lite import batch as batch_keys
 from magenta_lite.errors import UserError
 from magenta_lite.layers.latent import kl_from_prior
-from magenta_lite.models.music_vae import MusicVae
+from magenta_lite.models.base import LatentModel
 
 ACTIVE_VARIANCE = 0.01
 
@@ -57,7 +57,7 @@ class LatentUse:
 
 
 def measure_latent_use(
-    model: MusicVae, batches: Iterable[Mapping[str, tf.Tensor]]
+    model: LatentModel, batches: Iterable[Mapping[str, tf.Tensor]]
 ) -> LatentUse:
     """Encodes clips and looks at every dimension.
 

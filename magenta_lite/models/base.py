@@ -25,10 +25,12 @@ class Model(keras.Model, abc.ABC):
       encoding: says what the inputs and labels are.
       head: the last layer; measures labels and draws them, so that neither
         the model nor the decode loop asks what is modelled.
+      loss_unit: what the metric "loss" counts.
     """
 
     encoding: Encoding
     head: HeadLayer
+    loss_unit: str = "nats an event"
 
     @abc.abstractmethod
     def loss_and_metrics(
@@ -109,3 +111,49 @@ class Model(keras.Model, abc.ABC):
     @abc.abstractmethod
     def get_config(self) -> dict:
         """Sizes and options, without the encoding, as JSON values."""
+
+
+class LatentModel(Model):
+    """A model with a vector for every clip, and a clip for every vector.
+
+    `initial_state` takes latent vectors as its conditioning.
+
+    Attributes:
+      z_size: of the latent vector.
+    """
+
+    z_size: int
+    loss_unit = "nats a clip"
+
+    @abc.abstractmethod
+    def encode(
+        self,
+        events: tf.Tensor,
+        lengths: tf.Tensor,
+        seed: tf.Tensor | None = None,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """The Gaussians of clips.
+
+        Args:
+          events: int32 `[batch, time, *event_shape]`.
+          lengths: int32 `[batch]`, how many events of each row are real.
+          seed: int32 `[2]` in training; None hides and drops nothing.
+
+        Returns:
+          Means and standard deviations, each float32 `[batch, z_size]`.
+        """
+
+    @abc.abstractmethod
+    def outputs(
+        self, events: tf.Tensor, z: tf.Tensor, seed: tf.Tensor | None = None
+    ) -> Any:
+        """What the head says of every event, told those before it.
+
+        Args:
+          events: int32 `[batch, time, *event_shape]`.
+          z: float32 `[batch, z_size]`.
+          seed: int32 `[2]` in training; None drops nothing.
+
+        Returns:
+          The head's outputs with leading axes `[time, batch]`.
+        """

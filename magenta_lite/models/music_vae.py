@@ -15,7 +15,7 @@ from magenta_lite.encodings.base import Encoding
 from magenta_lite.encodings.heads import Categoricals
 from magenta_lite.layers import latent
 from magenta_lite.models import vae_schedules
-from magenta_lite.models.base import Model
+from magenta_lite.models.base import LatentModel
 from magenta_lite.models.head_layers import (
     make_head_layer,
     make_separate_head_layer,
@@ -38,7 +38,7 @@ _KEPT_PER_UNIT = 8
 
 
 @gin.register
-class MusicVae(Model):
+class MusicVae(LatentModel):
     """A recurrent variational autoencoder (Roberts et al., 2018).
 
     The encoder reads a whole clip and gives a Gaussian over latent vectors;
