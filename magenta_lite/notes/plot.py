@@ -31,8 +31,12 @@ INSTRUMENT_COLOURS = (
 PRIMER_COLOUR = "#9aa5b4"
 """Of notes that were given, not made."""
 
-_INK = "#30363f"
-_GRID = "#d9dee5"
+INK = "#30363f"
+"""Of text and marks."""
+
+GRID = "#d9dee5"
+"""Of bar lines."""
+
 _BLACK_KEYS = {1, 3, 6, 8, 10}
 _SAME_TIME = 1e-6  # Seconds.
 _MAX_BAR_LABELS = 32
@@ -111,20 +115,20 @@ def _figure(
         layout="constrained",
         facecolor="white",
     )
-    colours = _colours(sequence.notes)
+    colours = colours_of(sequence.notes)
     axes = figure.subplots(
         len(panels), sharex=True, squeeze=False, height_ratios=heights
     )[:, 0]
     for axis, (rows, notes) in zip(axes, panels, strict=True):
         axis.set_xlim(0, end)
         row_of = rows(axis, notes)
-        _draw_notes(axis, notes, row_of, colours, primer_end_seconds)
+        draw_notes(axis, notes, row_of, colours, primer_end_seconds)
         _draw_time(axis, sequence, end, primer_end_seconds)
     _label_chords(axes[0], sequence, end)
     _label_bars(axes[0], bar_starts(sequence, end))
-    axes[-1].set_xlabel("seconds", color=_INK, fontsize=9)
+    axes[-1].set_xlabel("seconds", color=INK, fontsize=9)
     if title:
-        figure.suptitle(title, x=0.012, ha="left", color=_INK, fontsize=12)
+        figure.suptitle(title, x=0.012, ha="left", color=INK, fontsize=12)
     _add_legend(figure, colours, primer_end_seconds)
     return figure
 
@@ -156,17 +160,26 @@ def _drum_rows(axis: Axes, notes: list[NoteSequence.Note]) -> dict[int, float]:
         range(len(pitches)), [names.drum_name(pitch) for pitch in pitches]
     )
     for row in range(len(pitches)):
-        axis.axhline(row, color=_GRID, linewidth=0.7, zorder=1)
+        axis.axhline(row, color=GRID, linewidth=0.7, zorder=1)
     return {pitch: float(row) for row, pitch in enumerate(pitches)}
 
 
-def _draw_notes(
+def draw_notes(
     axis: Axes,
     notes: list[NoteSequence.Note],
     row_of: dict[int, float],
     instrument_colours: dict[tuple[int, bool], str],
-    primer_end_seconds: float | None,
+    primer_end_seconds: float | None = None,
 ) -> None:
+    """Draws notes as rounded boxes; the limits of the axes must be set.
+
+    Args:
+      axis: where.
+      notes: times in the unit of the axis.
+      row_of: the height of each pitch.
+      instrument_colours: see `colours_of`.
+      primer_end_seconds: what starts earlier was given.
+    """
     from matplotlib.collections import PatchCollection
     from matplotlib.patches import FancyBboxPatch
 
@@ -214,15 +227,15 @@ def _draw_time(
 ) -> None:
     bars = bar_starts(sequence, end_seconds)
     for bar in bars[:: _bar_step(bars)]:
-        axis.axvline(bar, color=_GRID, linewidth=0.8, zorder=2)
+        axis.axvline(bar, color=GRID, linewidth=0.8, zorder=2)
     if primer_end_seconds:
         axis.axvspan(
             0, primer_end_seconds, color=PRIMER_COLOUR, alpha=0.16, zorder=1.5
         )
         axis.axvline(
-            primer_end_seconds, color=_INK, linewidth=1, linestyle=(0, (4, 3))
+            primer_end_seconds, color=INK, linewidth=1, linestyle=(0, (4, 3))
         )
-    axis.tick_params(colors=_INK, labelsize=8, length=3)
+    axis.tick_params(colors=INK, labelsize=8, length=3)
     for spine in axis.spines.values():
         spine.set_color("#b9c2ce")
 
@@ -233,8 +246,8 @@ def _label_bars(axis: Axes, bars: np.ndarray) -> None:
     above.set_xticks(
         bars[::step], [str(number + 1) for number in range(0, len(bars), step)]
     )
-    above.tick_params(colors=_INK, labelsize=8, length=0)
-    above.set_xlabel("bar", color=_INK, fontsize=9)
+    above.tick_params(colors=INK, labelsize=8, length=0)
+    above.set_xlabel("bar", color=INK, fontsize=9)
     above.spines["top"].set_visible(False)
 
 
@@ -298,13 +311,13 @@ def _add_legend(
             ncols=9,
             frameon=False,
             fontsize=9,
-            labelcolor=_INK,
+            labelcolor=INK,
             handlelength=1.2,
             handleheight=0.8,
         )
 
 
-def _colours(
+def colours_of(
     notes: Iterable[NoteSequence.Note],
 ) -> dict[tuple[int, bool], str]:
     """A colour for each (instrument, is_drum)."""
