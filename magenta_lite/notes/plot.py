@@ -269,7 +269,7 @@ def _label_chords(
             symbol.time + end_seconds / 400,
             high + 0.06 * (high - low),
             symbol.text,
-            color=_INK,
+            color=INK,
             fontsize=8 if len(symbols) <= 2 * _MAX_BAR_LABELS else 5,
             verticalalignment="center",
             clip_on=True,
