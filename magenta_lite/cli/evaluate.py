@@ -5,7 +5,11 @@ r"""Measures a run or a bundle on a split of a dataset.
   bin/evaluate.py --bundle_file=basic.mag --dataset=my_music
 
 Prints the model's metrics beside those of plain statistics of the training
-split (how often each event occurs, alone and after each other event).
+split (how often each event occurs, alone and after each other event). Of models
+with a latent space (MusicVAE) also how well they give clips back, how much of
+the space they use, and what draws from the prior are like.
+
+  bin/evaluate.py --run_dir=runs/cat-mel_2bar_small --map_png=map.png
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from magenta_lite.errors import UserError
 
 if TYPE_CHECKING:
     from magenta_lite.codecs.base import Codec
+    from magenta_lite.data.event_cache import EventCache
     from magenta_lite.models.base import Model
 
 
@@ -54,6 +59,13 @@ def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
         flag_values=flag_values,
     )
     flags.DEFINE_string(
+        "map_png",
+        None,
+        "Where to draw a map of the split's clips in the latent space: their "
+        "two principal components. For models with a latent space.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_string(
         "output_json",
         None,
         "Where to write the result as JSON.",
@@ -77,7 +89,7 @@ def main(argv: list[str], flag_values: flags.FlagValues = flags.FLAGS) -> int:
     else:
         source = model_source.load(flag_values)
         result = _evaluate(source, flag_values, flag_values.baselines)
-        print(format_result(result))
+        print(format_result(result, source.model.loss_unit))
     if flag_values.output_json:
         from magenta_lite.training.run_dir import write_text
 
@@ -104,6 +116,7 @@ def _evaluate(
         flag_values.data_dir,
         flag_values.batch_size,
         with_baselines,
+        flag_values.map_png,
     )
 
 
@@ -134,6 +147,7 @@ def evaluate(
     data_dir: str | None = None,
     batch_size: int = 64,
     with_baselines: bool = True,
+    map_png: str | None = None,
 ) -> dict[str, Any]:
     """Measures a model on a split of a dataset.
 
@@ -146,18 +160,22 @@ def evaluate(
       batch_size: rows of a batch.
       with_baselines: whether to measure what counting in the training split
         predicts, too.
+      map_png: where to draw a map of the clips, for latent models.
 
     Returns:
       JSON values: dataset, split, `num_examples`, `num_events`, `rejects`,
-      `metrics` and `baselines`, both by name.
+      `metrics` and `baselines`, both by name; for latent models `latent`, see
+      `evaluate_latent`.
 
     Raises:
       UserError: if the dataset or the split is not there or gives no example.
     """
+    from magenta_lite.cli import evaluate_latent
     from magenta_lite.cli.open_dataset import cache_dir, open_dataset
+    from magenta_lite.codecs.clips import ClipCodec
     from magenta_lite.data import event_cache, pipeline
-    from magenta_lite.evaluation import baselines
     from magenta_lite.evaluation.model_evaluation import evaluate_model
+    from magenta_lite.models.base import LatentModel
 
     dataset = open_dataset(dataset_name, data_dir)
     if split not in dataset.splits:
@@ -171,31 +189,51 @@ def evaluate(
             dataset, name, codec, cache_dir(data_dir)
         )
 
+    is_latent = isinstance(model, LatentModel) and isinstance(codec, ClipCodec)
+    if map_png and not is_latent:
+        raise UserError(
+            "--map_png is for models with a latent space (MusicVAE) alone."
+        )
     cache = cache_of(split)
+    batches = pipeline.eval_batches(cache, codec, batch_size)
     result = {
         "dataset": dataset.name,
         "split": split,
         "num_examples": cache.num_examples,
         "num_events": cache.total_events,
         "rejects": dict(cache.rejects),
-        "metrics": evaluate_model(
-            model, pipeline.eval_batches(cache, codec, batch_size)
-        ),
+        "metrics": evaluate_model(model, batches),
         "baselines": {},
     }
-    # N-grams count plain events; a codec of vectors has none.
-    if with_baselines and "train" in dataset.splits and not codec.event_shape:
-        scores = baselines.score_baselines(
-            cache_of("train"),
-            cache,
-            codec.num_events,
-            events_per_bar=_events_per_bar(codec),
+    if is_latent:
+        # Its loss is that of a clip, to which no count of events compares.
+        result["latent"] = evaluate_latent.report(
+            model, codec, dataset, split, cache, batches, cache_of, map_png
         )
-        result["baselines"] = {
-            name: {"loss": score.nats_per_event, "perplexity": score.perplexity}
-            for name, score in scores.items()
-        }
+    elif with_baselines and "train" in dataset.splits:
+        result["baselines"] = _baselines(codec, cache_of("train"), cache)
     return result
+
+
+def _baselines(
+    codec: Codec, training: EventCache, cache: EventCache
+) -> dict[str, dict[str, float]]:
+    """What counting in the training split predicts."""
+    from magenta_lite.evaluation import baselines
+
+    # N-grams count plain events; a codec of vectors has none.
+    if codec.event_shape:
+        return {}
+    scores = baselines.score_baselines(
+        training,
+        cache,
+        codec.num_events,
+        events_per_bar=_events_per_bar(codec),
+    )
+    return {
+        name: {"loss": score.nats_per_event, "perplexity": score.perplexity}
+        for name, score in scores.items()
+    }
 
 
 def _events_per_bar(codec: Codec) -> int | None:
@@ -205,16 +243,27 @@ def _events_per_bar(codec: Codec) -> int | None:
     return round(4 * codec.steps_per_second(qpm=60))
 
 
-def format_result(result: dict[str, Any]) -> str:
-    """A result as a few lines for people."""
+def format_result(
+    result: dict[str, Any], loss_unit: str = "nats an event"
+) -> str:
+    """A result as a few lines for people.
+
+    Args:
+      result: of `evaluate`, with the model's "id".
+      loss_unit: what the loss counts.
+    """
     head = (
         f"{result['id']} on {result['dataset']}/{result['split']}: "
         f"{result['num_examples']:,} examples, {result['num_events']:,} events"
     )
     rows = [f"  {n:<20}{v:10.4f}" for n, v in result["metrics"].items()]
+    if "latent" in result:
+        from magenta_lite.cli import evaluate_latent
+
+        rows += evaluate_latent.format_report(result["latent"])
     losses = {"model": result["metrics"]["loss"]} | {
         name: score["loss"] for name, score in result["baselines"].items()
     }
     compared = ", ".join(f"{n} {loss:.4f}" for n, loss in losses.items())
-    last = f"{result['split']} loss (nats an event): {compared}"
+    last = f"{result['split']} loss ({loss_unit}): {compared}"
     return "\n".join([head, *rows, last])

@@ -34,7 +34,7 @@ CONTROLS = {
         'The chords that the melody goes with: "C G Am7/E F". Without '
         "--num_steps the music is as long as they are. If not set, those of "
         "--primer_midi, else C G Am F C G F C.",
-        "Improv RNN",
+        "Improv RNN and MusicVAE with chords",
     ),
     "notes_per_second": (
         "How dense the music is; a list such as [5, 20] is spread over the "
@@ -98,8 +98,8 @@ def _define_conditions(flag_values: flags.FlagValues) -> None:
         )
     flags.DEFINE_integer(
         "steps_per_chord",
-        16,
-        "How many steps each of --backing_chords lasts.",
+        None,
+        "How many steps each of --backing_chords lasts; a bar if not set.",
         lower_bound=1,
         flag_values=flag_values,
     )
@@ -140,7 +140,12 @@ def _define_conditions(flag_values: flags.FlagValues) -> None:
 
 def _define_settings(flag_values: flags.FlagValues) -> None:
     for name, default, text in (
-        ("num_outputs", 10, "How many pieces to make."),
+        (
+            "num_outputs",
+            None,
+            "How many pieces to make; 10 if not set. For models with a latent "
+            "space 5, and 1 where a clip or beat is given back.",
+        ),
         (
             "num_steps",
             None,
@@ -168,8 +173,9 @@ def _define_settings(flag_values: flags.FlagValues) -> None:
         ("qpm", None, "Tempo in quarters a minute; the primer's, else 120."),
         (
             "temperature",
-            1.0,
-            "Above 1 more random, below 1 less, 0 always the likeliest event.",
+            None,
+            "Above 1 more random, below 1 less, 0 always the likeliest event. "
+            "If not set 1, and 0.5 for models with a latent space.",
         ),
         (
             "top_p",

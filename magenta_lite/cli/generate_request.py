@@ -13,7 +13,9 @@ from magenta_lite.cli.generate_flags import CONTROLS, PRIMERS
 from magenta_lite.errors import UserError
 
 if TYPE_CHECKING:
+    from magenta_lite.codecs.base import Codec
     from magenta_lite.codecs.limits import Limits
+    from magenta_lite.generation.conditions import Conditions
     from magenta_lite.generation.generator import Generation, Generator
     from magenta_lite.generation.options import Settings
     from magenta_lite.generation.primer_events import PrimerLike
@@ -32,7 +34,7 @@ class Request:
       primer_values: the list that it held; None for a file.
       primer_notes: what the file held; None for a list.
       controls: what the model is told, by name.
-      steps_per_chord: how long each backing chord lasts.
+      steps_per_chord: how long each backing chord lasts; None for a bar.
       num_steps: length; None if nobody said.
       qpm: tempo; None for the primer's.
       limits: which notes may be drawn.
@@ -46,7 +48,7 @@ class Request:
     primer_values: list | None
     primer_notes: NoteSequence | None
     controls: dict[str, Any]
-    steps_per_chord: int
+    steps_per_chord: int | None
     num_steps: int | None
     qpm: float | None
     limits: Limits
@@ -64,18 +66,9 @@ class Request:
           UserError: if the model cannot do that; it says which flag to leave
             out and which models can.
         """
-        from magenta_lite.generation.conditions import Conditions
         from magenta_lite.generation.errors import PrimerError
 
-        self._check_controls(generator)
-        self._check_rendering(generator)
-        num_steps, controls = self._timed(generator)
-        conditions = Conditions(
-            controls=controls,
-            limits=self.limits,
-            inject_primer=self.inject_primer,
-            condition_on_primer=self.condition_on_primer,
-        )
+        num_steps, conditions = self.conditions(generator)
         try:
             made = generator.compose(
                 self._primer(generator),
@@ -92,9 +85,40 @@ class Request:
                 f"--{self.primer_flag}: {error} It is for "
                 f"{PRIMERS[self.primer_flag][1]}."
             ) from error
-        if self.render_chords:
-            self._render_chords(made, generator, num_steps)
+        num_steps = num_steps or generator.codec.default_num_steps
+        self.finish(made, generator, num_steps)
         return made
+
+    def conditions(self, generator: Generator) -> tuple[int | None, Conditions]:
+        """The length of the music, None if nobody said, and what it is told.
+
+        Raises:
+          UserError: if the model listens to none of it.
+        """
+        from magenta_lite.generation.conditions import Conditions
+
+        self._check_controls(generator)
+        self._check_rendering(generator)
+        num_steps, controls = self._timed(generator)
+        return num_steps, Conditions(
+            controls=controls,
+            limits=self.limits,
+            inject_primer=self.inject_primer,
+            condition_on_primer=self.condition_on_primer,
+        )
+
+    def finish(
+        self, made: list[Generation], generator: Generator, num_steps: int
+    ) -> None:
+        """Lets the chords sound up to the end of the music, if asked to."""
+        from magenta_lite.notes import chord_rendering
+
+        if not self.render_chords:
+            return
+        for generation in made:
+            (tempo,) = generation.sequence.tempos
+            rate = generator.codec.steps_per_second(tempo.qpm)
+            chord_rendering.render_chords(generation.sequence, num_steps / rate)
 
     def _check_controls(self, generator: Generator) -> None:
         """Raises UserError if the model listens to none of it."""
@@ -117,18 +141,7 @@ class Request:
                 f"{generator.bundle_id or 'this model'} knows no chords."
             )
 
-    def _render_chords(
-        self, made: list[Generation], generator: Generator, num_steps: int
-    ) -> None:
-        """Lets the chords sound, up to the end of the music."""
-        from magenta_lite.notes import chord_rendering
-
-        for generation in made:
-            (tempo,) = generation.sequence.tempos
-            rate = generator.codec.steps_per_second(tempo.qpm)
-            chord_rendering.render_chords(generation.sequence, num_steps / rate)
-
-    def _timed(self, generator: Generator) -> tuple[int, dict[str, Any]]:
+    def _timed(self, generator: Generator) -> tuple[int | None, dict[str, Any]]:
         """The length of the music, and the controls laid out over it."""
         from magenta_lite.generation.options import MAX_STEPS
 
@@ -136,8 +149,8 @@ class Request:
         num_steps = self.num_steps
         chords = controls.get("backing_chords")
         if chords is None:
-            return num_steps or generator.codec.default_num_steps, controls
-        each = self.steps_per_chord
+            return num_steps, controls
+        each = self.steps_per_chord or _steps_per_bar(generator.codec)
         num_steps = num_steps or each * len(chords)
         # One for each step; the chords start again where they end early. Too
         # long a request is refused later on.
@@ -158,6 +171,11 @@ class Request:
             self.qpm or primer_events.DEFAULT_QPM,
             primer_events.steps_per_quarter(generator.codec),
         )
+
+
+def _steps_per_bar(codec: Codec) -> int:
+    """In 4/4."""
+    return max(1, round(4 * codec.steps_per_second(60.0)))
 
 
 def read(flag_values: flags.FlagValues) -> Request:

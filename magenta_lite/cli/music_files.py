@@ -6,11 +6,12 @@ import contextlib
 import errno
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from magenta_lite.cli.latent_request import Step
     from magenta_lite.generation.generator import Generation
 
 FORMATS = ("mid", "wav", "png")
@@ -66,6 +67,33 @@ def write(
         _write_one(generation, path, suffix, title)
         paths.append(path)
     return paths
+
+
+def write_steps(steps: Sequence[Step], stem: Path, title: str) -> Path:
+    """Draws the steps of an interpolation under each other.
+
+    Args:
+      steps: from the first to the last; of many some are left out.
+      stem: of the first output.
+      title: stands over the picture.
+
+    Returns:
+      The file, `<stamp>_steps.png`.
+    """
+    from magenta_lite.notes import plot_steps
+
+    stamp = stem.name.rpartition("_")[0]
+    path = stem.with_name(f"{stamp}_steps.png")
+    count = min(len(steps), plot_steps.MAX_STEPS)
+    last = max(1, count - 1)
+    shown = [steps[i * (len(steps) - 1) // last] for i in range(count)]
+    plot_steps.draw_steps(
+        [step.sequence for step in shown],
+        [step.title for step in shown],
+        path,
+        title,
+    )
+    return path
 
 
 def _write_one(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from magenta_lite.codecs.base import Codec
-from magenta_lite.generation.generator import Generator
+from magenta_lite.generation.generator import make_generator
 from magenta_lite.generation.options import Settings
 from magenta_lite.models.base import Model
 from magenta_lite.notes import plot, render
@@ -29,7 +29,7 @@ def make_sample_fn(
       A function of the training step that returns a piano roll and its sound.
     """
     # Compiling takes longer than it saves: one piece, now and then.
-    generator = Generator(model, codec, jit_compile=False)
+    generator = make_generator(model, codec, jit_compile=False)
     settings = Settings(seed=seed % 2**31)
 
     def sample(step: int) -> list[Exhibit]:

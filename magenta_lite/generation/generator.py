@@ -12,6 +12,7 @@ import numpy as np
 
 from magenta_lite.bundles.bundle import read_bundle
 from magenta_lite.codecs.base import Codec
+from magenta_lite.codecs.clips import ClipCodec
 from magenta_lite.generation import options as options_lib
 from magenta_lite.generation import primer_events
 from magenta_lite.generation.beam_search import (
@@ -25,7 +26,7 @@ from magenta_lite.generation.options import Settings
 from magenta_lite.generation.plan import Plan, plan_music, plan_section
 from magenta_lite.generation.primer_events import PrimerLike
 from magenta_lite.generation.samplers import Greedy, make_sampler
-from magenta_lite.models.base import Model
+from magenta_lite.models.base import LatentModel, Model
 from magenta_lite.notes.postprocess import PostProcessing, post_process
 from magenta_lite.notes.proto import NoteSequence, generator_pb2
 
@@ -287,6 +288,29 @@ class Generator:
         )
 
 
+def make_generator(
+    model: Model,
+    codec: Codec,
+    bundle_id: str = "",
+    description: str = "",
+    jit_compile: bool = True,
+) -> Generator:
+    """The generator for a kind of model; arguments are those of `Generator`.
+
+    Returns:
+      A `generation.latent.LatentGenerator`, which can do more, for latent
+      models of clips; else a `Generator`.
+    """
+    # It derives from Generator, so that its module comes after this one.
+    from magenta_lite.generation.latent import LatentGenerator
+
+    if isinstance(model, LatentModel) and isinstance(codec, ClipCodec):
+        return LatentGenerator(
+            model, codec, bundle_id, description, jit_compile
+        )
+    return Generator(model, codec, bundle_id, description, jit_compile)
+
+
 def load_bundle(
     path: str | os.PathLike,
     extra_classes: Iterable[type] = (),
@@ -300,11 +324,14 @@ def load_bundle(
         the bundle may name.
       jit_compile: see `Generator`.
 
+    Returns:
+      See `make_generator`.
+
     Raises:
       BundleError: if the file is missing, damaged or not a bundle.
     """
     bundle = read_bundle(path, extra_classes)
-    return Generator(
+    return make_generator(
         bundle.model,
         bundle.codec,
         bundle.id,

@@ -1,0 +1,323 @@
+"""How good MusicVAE and GrooVAE become in about half an hour on two cores.
+
+Prepares the corpora, trains recipes at sizes that fit the time, and measures
+the test split: how many events of a clip come back when the model decodes by
+itself (temperature 1, the latent vector drawn from the clip's Gaussian) and
+when it is told the events before each one, how many latent dimensions are in
+use, and the bound on the likelihood. The commands are those that a user would
+type; they are printed.
+
+  python benchmarks/music_vae_quality.py
+  python benchmarks/music_vae_quality.py --tasks=melody_2bar,interpolation
+
+Tasks: `melody_2bar` (folk_tunes), `drums_2bar` (Groove, its own split),
+`melody_16bar_flat` and `melody_16bar_hierarchical` (equal in weights),
+`humanize` (Groove, 2 bars; errors beside those of quantised input and of mean
+performances), `interpolation` (the model of melody_2bar: ways between pairs of
+test clips, beside mixing the two event by event).
+
+Try it out in minutes: `--gin_param=NUM_STEPS=20 --gin_param=EVAL_EVERY=10
+--dataset=synthetic --num_pairs=8`.
+"""
+
+import dataclasses
+import json
+import pathlib
+import subprocess
+import sys
+import time
+
+from absl import app, flags
+
+_WORK_DIR = flags.DEFINE_string(
+    "work_dir", "runs/music_vae_quality", "Datasets, runs, bundles are here."
+)
+_GIN_PARAM = flags.DEFINE_multi_string(
+    "gin_param", [], "Changes every training, e.g. NUM_STEPS=100."
+)
+_DATASET = flags.DEFINE_string(
+    "dataset", None, "Instead of every task's own, e.g. synthetic."
+)
+_NUM_PAIRS = flags.DEFINE_integer(
+    "num_pairs", 512, "Pairs of test clips to interpolate between."
+)
+_SEED = flags.DEFINE_integer("seed", 0, "Of trainings and draws.")
+_OUTPUT_JSON = flags.DEFINE_string("output_json", None, "Where to write.")
+_CHILD = flags.DEFINE_string("child", None, "Internal: measure this bundle.")
+
+_ROOT = pathlib.Path(__file__).resolve().parents[1]
+_NUM_POINTS = 11
+
+
+@dataclasses.dataclass(frozen=True)
+class _Task:
+    """A training and what shall come out.
+
+    Attributes:
+      recipe: of the family music_vae.
+      dataset: what it learns.
+      params: what it needs otherwise than the recipe says.
+      targets: by the name of a figure.
+    """
+
+    recipe: str
+    dataset: str
+    params: tuple[str, ...]
+    targets: dict[str, float] = dataclasses.field(default_factory=dict)
+
+
+_TWO_BARS = (
+    "BATCH_SIZE=128",
+    "NUM_STEPS=4000",
+    "EVAL_EVERY=500",
+    "Z_SIZE=64",
+    "ENCODER_UNITS=(256,)",
+    "DECODER_UNITS=(256,256)",
+    "BETA_RATE=0.999",
+    "DecayToFloor.decay_rate=0.9995",
+)
+_SIXTEEN_BARS = (
+    "BATCH_SIZE=64",
+    "NUM_STEPS=1500",
+    "EVAL_EVERY=250",
+    "Z_SIZE=128",
+    "ENCODER_UNITS=(256,)",
+    "FREE_BITS=64.0",
+    "DecayToFloor.decay_rate=0.999",
+    "MelodyClipCodec.max_clips=20",
+)
+_TASKS = {
+    "melody_2bar": _Task(
+        "cat-mel_2bar_small",
+        "folk_tunes",
+        (*_TWO_BARS, "FREE_BITS=32.0", "MelodyClipCodec.max_clips=None"),
+        {"sampled_accuracy": 0.90, "active_units": 16},
+    ),
+    "drums_2bar": _Task(
+        "cat-drums_2bar_small",
+        "groove",
+        (*_TWO_BARS, "DrumClipCodec.max_clips=None"),
+        {"sampled_accuracy": 0.85, "active_units": 16},
+    ),
+    "melody_16bar_flat": _Task(
+        "flat-mel_16bar",
+        "folk_tunes",
+        (*_SIXTEEN_BARS, "DECODER_UNITS=(384,384)"),
+    ),
+    "melody_16bar_hierarchical": _Task(
+        "hierdec-mel_16bar",
+        "folk_tunes",
+        (*_SIXTEEN_BARS, "DECODER_UNITS=(256,256)"),
+    ),
+    "humanize": _Task(
+        "groovae_2bar_humanize",
+        "groove/2bar",
+        (
+            "BATCH_SIZE=128",
+            "NUM_STEPS=3000",
+            "EVAL_EVERY=500",
+            "DecayToFloor.decay_rate=0.999",
+        ),
+    ),
+}
+_CHOSEN = flags.DEFINE_list(
+    "tasks",
+    [*_TASKS, "interpolation"],
+    f"Which of {', '.join(_TASKS)}, interpolation.",
+)
+
+
+def _run(command: str, *arguments: str) -> None:
+    """Runs a script of bin/ and says so."""
+    print(f"$ bin/{command}.py", *arguments, flush=True)
+    script = _ROOT / "bin" / f"{command}.py"
+    subprocess.run([sys.executable, str(script), *arguments], check=True)
+
+
+def _measure(name: str, work_dir: pathlib.Path) -> dict:
+    """Trains a task's model; the figures of its test split."""
+    task = _TASKS[name]
+    dataset = _DATASET.value or task.dataset
+    data_dir = f"--data_dir={work_dir / 'data'}"
+    run_dir, bundle = work_dir / name, work_dir / f"{name}.mag"
+    if dataset != "synthetic":
+        _run("prepare", f"--dataset={dataset}", data_dir)
+    params = [*task.params, f"SEED={_SEED.value}", *_GIN_PARAM.value]
+    start = time.perf_counter()
+    _run(
+        "train",
+        f"--gin_file=recipes/music_vae/{task.recipe}.gin",
+        *(f"--gin_param={param}" for param in params),
+        f"--dataset={dataset}",
+        f"--run_dir={run_dir}",
+        data_dir,
+    )
+    seconds = time.perf_counter() - start
+    result_file = work_dir / f"{name}.json"
+    _run(
+        "evaluate",
+        f"--run_dir={run_dir}",
+        "--split=test",
+        data_dir,
+        f"--output_json={result_file}",
+        f"--map_png={work_dir / f'{name}.png'}",
+    )
+    _run(
+        "export",
+        f"--run_dir={run_dir}",
+        f"--bundle_file={bundle}",
+        "--overwrite",
+    )
+    result = json.loads(result_file.read_text())
+    return {
+        "figures": _figures(result, run_dir),
+        "params": params,
+        "training_seconds": seconds,
+        "evaluation": result,
+    }
+
+
+def _figures(result: dict, run_dir: pathlib.Path) -> dict[str, float]:
+    """The few that count."""
+    latent, metrics = result["latent"], result["metrics"]
+    lines = (run_dir / "metrics.jsonl").read_text().splitlines()
+    betas = [line["beta"] for line in map(json.loads, lines) if "beta" in line]
+    shown = (
+        "sampled_accuracy",
+        "sampled_accuracy_mean_z",
+        "sampled_f1",
+        "teacher_forced_accuracy",
+        "elbo",
+    )
+    figures = {
+        name: latent["reconstruction"][name]
+        for name in shown
+        if name in latent["reconstruction"]
+    }
+    figures["active_units"] = latent["space"]["active_units"]
+    figures["kl"] = metrics["kl"]
+    figures["last_training_beta"] = betas[-1] if betas else metrics["beta"]
+    for version, errors in latent.get("groove", {}).items():
+        for name in ("timing_mae_ms", "velocity_mae"):
+            figures[f"{version} {name}"] = errors[name]
+    return figures
+
+
+def _interpolation(work_dir: pathlib.Path) -> dict:
+    """Measures in a process of its own, which loads TensorFlow."""
+    bundle = work_dir / "melody_2bar.mag"
+    if not bundle.exists():
+        raise SystemExit(f"{bundle} is missing; the task melody_2bar makes it.")
+    arguments = [
+        f"--child={bundle}",
+        f"--work_dir={work_dir}",
+        f"--num_pairs={_NUM_PAIRS.value}",
+        f"--seed={_SEED.value}",
+    ]
+    if _DATASET.value:
+        arguments.append(f"--dataset={_DATASET.value}")
+    done = subprocess.run(
+        [sys.executable, __file__, *arguments],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _measure_interpolation(bundle: str, work_dir: pathlib.Path) -> dict:
+    """Distances along ways in the latent space, and along direct mixes."""
+    import numpy as np
+
+    import magenta_lite
+    from magenta_lite.cli import open_dataset
+    from magenta_lite.data import event_cache
+    from magenta_lite.evaluation import interpolation
+    from magenta_lite.generation import latent_points
+    from magenta_lite.generation.clip_input import Clip
+    from magenta_lite.generation.options import Settings
+
+    generator = magenta_lite.load_bundle(bundle)
+    data_dir = str(work_dir / "data")
+    name = _DATASET.value or _TASKS["melody_2bar"].dataset
+    dataset = open_dataset.open_dataset(name, data_dir)
+    train, test = (
+        event_cache.build_event_cache(
+            dataset, split, generator.codec, open_dataset.cache_dir(data_dir)
+        )
+        for split in ("train", "test")
+    )
+    clips = np.stack(list(test.examples()))
+    order = np.random.default_rng(_SEED.value).permutation(len(clips))
+    pairs = min(_NUM_PAIRS.value, len(clips) // 2)
+    starts, ends = clips[order[:pairs]], clips[order[pairs : 2 * pairs]]
+    mu = generator.latents([Clip(c) for c in [*starts, *ends]]).mu
+    shares = np.linspace(0, 1, _NUM_POINTS)
+    z = latent_points.slerp(mu[:pairs, None], mu[pairs:, None], shares)
+    # What is likeliest: noise of the draws would add to every distance.
+    events, _ = generator.draw(
+        z.reshape([-1, z.shape[-1]]), Settings(temperature=0.0)
+    )
+    ways = {
+        "latent": events.reshape([pairs, _NUM_POINTS, -1]),
+        "mixed": interpolation.direct_mixes(
+            starts, ends, _NUM_POINTS, _SEED.value
+        ),
+    }
+    training = list(train.examples())
+    return {
+        "num_pairs": pairs,
+        **{
+            kind: interpolation.path_distances(way)
+            | {
+                "bigram_nats": [
+                    interpolation.bigram_nats(
+                        training, way[:, point], generator.codec.num_events
+                    )
+                    for point in range(_NUM_POINTS)
+                ]
+            }
+            for kind, way in ways.items()
+        },
+    }
+
+
+def _tell(name: str, result: dict) -> None:
+    """Prints the figures of a task beside their targets."""
+    print(f"== {name}")
+    if name == "interpolation":
+        for kind in ("latent", "mixed"):
+            for what, values in result[kind].items():
+                row = " ".join(f"{value:6.3f}" for value in values)
+                print(f"  {kind + ' ' + what:<24}{row}")
+        return
+    targets = _TASKS[name].targets
+    for figure, value in result["figures"].items():
+        target = f"  (target {targets[figure]})" if figure in targets else ""
+        print(f"  {figure:<28}{value:10.4f}{target}")
+    print(f"  trained in {result['training_seconds']:.0f} s")
+
+
+def main(argv: list[str]) -> None:
+    """Measures and prints."""
+    del argv
+    work_dir = pathlib.Path(_WORK_DIR.value).resolve()
+    if _CHILD.value:
+        print(json.dumps(_measure_interpolation(_CHILD.value, work_dir)))
+        return
+    work_dir.mkdir(parents=True, exist_ok=True)
+    results = {}
+    for name in _CHOSEN.value:
+        if name == "interpolation":
+            results[name] = _interpolation(work_dir)
+        else:
+            results[name] = _measure(name, work_dir)
+        _tell(name, results[name])
+        if _OUTPUT_JSON.value:  # after each, since every one takes its time
+            pathlib.Path(_OUTPUT_JSON.value).write_text(
+                json.dumps(results, indent=2) + "\n"
+            )
+
+
+if __name__ == "__main__":
+    app.run(main)
