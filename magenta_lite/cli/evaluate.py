@@ -189,8 +189,7 @@ def evaluate(
             dataset, name, codec, cache_dir(data_dir)
         )
 
-    is_latent = isinstance(model, LatentModel) and isinstance(codec, ClipCodec)
-    if map_png and not is_latent:
+    if map_png and not isinstance(model, LatentModel):
         raise UserError(
             "--map_png is for models with a latent space (MusicVAE) alone."
         )
@@ -205,7 +204,7 @@ def evaluate(
         "metrics": evaluate_model(model, batches),
         "baselines": {},
     }
-    if is_latent:
+    if isinstance(model, LatentModel) and isinstance(codec, ClipCodec):
         # Its loss is that of a clip, to which no count of events compares.
         result["latent"] = evaluate_latent.report(
             model, codec, dataset, split, cache, batches, cache_of, map_png

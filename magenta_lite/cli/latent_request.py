@@ -114,7 +114,7 @@ class LatentRequest:
         if self.mode == "sample":
             return generator.prior_points(count, settings.seed)
         if self.mode == "interpolate":
-            return generator.path_points(*clips, count, self.path)
+            return generator.path_points(clips[0], clips[1], count, self.path)
         if self.mode == "reconstruct":
             return generator.clip_points([*clips] * count)
         if self.mode == "similar":
@@ -209,7 +209,9 @@ def read(flag_values: flags.FlagValues) -> LatentRequest | None:
     names = [n for n in mode.inputs if n.startswith("input_midi")]
     return LatentRequest(
         mode=flag_values.mode,
-        inputs=tuple(_read_input(flag_values[name].value) for name in names),
+        inputs=tuple(
+            _read_input(str(flag_values[name].value)) for name in names
+        ),
         clip_numbers=tuple(
             flag_values[name.replace("input_midi", "clip")].value or 1
             for name in names

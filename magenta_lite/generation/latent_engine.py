@@ -238,7 +238,7 @@ class LatentEngine(Generator):
             np.concatenate([part[i].numpy() for part in parts])
             for i in range(2)
         )
-        noise = latent_points.prior(*mu.shape, seed)
+        noise = latent_points.prior(len(mu), mu.shape[1], seed)
         return Latents((mu + sigma * noise).astype(np.float32), mu, sigma)
 
     def controls_of(self, clips: Sequence[Clip]) -> np.ndarray:
