@@ -84,6 +84,7 @@ def _figure(
             color=plot.INK,
             fontsize=9,
         )
+    axes[-1].set_xticks(range(num_bars + 1))
     axes[-1].tick_params(labelbottom=True, colors=plot.INK, labelsize=8)
     axes[-1].set_xlabel("bars", color=plot.INK, fontsize=9)
     if title:
