@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tarfile
 
 import gin
 import numpy as np
@@ -13,13 +14,20 @@ import tensorflow as tf
 from cli_fixture import run_command
 from cli_flags import flags_of
 from magenta_js_files import write_magenta_js
-from original_bundles import bundle_bytes, metagraph, rnn_variables, saved
+from original_bundles import (
+    bundle_bytes,
+    metagraph,
+    rnn_variables,
+    saved,
+    vae_variables,
+)
 
 import magenta_lite
 from magenta_lite import bundles
 from magenta_lite.bundles import published
 from magenta_lite.bundles.bundle import write_bundle
 from magenta_lite.bundles.original_kinds import KINDS
+from magenta_lite.bundles.original_vae_kinds import KINDS as VAE_KINDS
 from magenta_lite.cli import (
     evaluate,
     export,
@@ -28,6 +36,7 @@ from magenta_lite.cli import (
     samples,
     train,
 )
+from magenta_lite.generation.options import Settings
 from magenta_lite.notes import midi
 from magenta_lite.notes.proto import NoteSequence, generator_pb2
 
@@ -67,17 +76,17 @@ def code(cell):
     return re.findall(r"`([^`]+)`", cell)
 
 
-def commands():
+def commands(title):
     return [
         command
-        for row in rows("Commands")
+        for row in rows(title)
         for command in code(row[1])
         if command.startswith("bin/")
     ]
 
 
-def python_lines():
-    return [line for row in rows("Python") for line in code(row[1])]
+def python_lines(title):
+    return [line for row in rows(title) for line in code(row[1])]
 
 
 @pytest.fixture
@@ -104,13 +113,35 @@ def folder(tmp_path, monkeypatch):
     training.mkdir(parents=True)
     saved(basic, training, version=2, slots=True)
     write_magenta_js(tmp_path / "magenta_js", basic)
-    (tmp_path / "my_music").mkdir()
-    for number in range(20):
-        write_tune(tmp_path / "my_music" / f"{number}.mid", number)
-    write_tune(tmp_path / "tune.mid", 3, num_notes=8)
-    write_tune(tmp_path / "song.mid", 3)
+    write_music(tmp_path)
     yield tmp_path
     gin.clear_config()
+
+
+@pytest.fixture
+def vae_folder(tmp_path, monkeypatch):
+    """A folder with music and with a MusicVAE of the original."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(samples, "make_sample_fn", lambda *args: None)
+    training = tmp_path / "vae_run" / "train"
+    training.mkdir(parents=True)
+    saved(vae_variables(), training, version=2, slots=True)
+    with tarfile.open(tmp_path / "cat-mel_2bar_small.tar", "w") as archive:
+        for path in training.glob("model.ckpt*"):
+            archive.add(path, path.name)
+    write_music(tmp_path)
+    yield tmp_path
+    gin.clear_config()
+
+
+def write_music(path):
+    (path / "my_music").mkdir()
+    for number in range(20):
+        write_tune(path / "my_music" / f"{number}.mid", number)
+    write_tune(path / "tune.mid", 3, num_notes=8)
+    for name, number in (("song", 3), ("a", 1), ("b", 2)):
+        write_tune(path / f"{name}.mid", number)
 
 
 def write_tune(path, number, num_notes=32):
@@ -135,6 +166,8 @@ def run(command):
         module, small = COMMANDS[name]
         if "lookback" in command and "units" in command:
             small = [*small, "--gin_param=EventRnn.units=(8,)"]
+        if "--mode" in command:  # as many outputs as the page says
+            small = ["--formats=mid"]
         assert run_command(module, *arguments, *small) == 0
     elif name == "inspect_bundle":
         flag_values = inspect_bundle.flags.FlagValues()
@@ -149,8 +182,8 @@ def run(command):
 
 @pytest.mark.slow
 def test_every_command_runs(folder):
-    assert len(commands()) >= 15
-    for command in commands():
+    assert len(commands("Commands")) >= 15
+    for command in commands("Commands"):
         run(command)
         gin.clear_config()
     for name in ("mine", "from_run", "from_checkpoint", "from_js"):
@@ -170,6 +203,22 @@ def test_every_command_runs(folder):
 
 
 @pytest.mark.slow
+def test_every_command_of_music_vae_runs(vae_folder):
+    assert len(commands("MusicVAE: commands")) == 8
+    for command in commands("MusicVAE: commands"):
+        run(command)
+        gin.clear_config()
+    for name in ("mel_2bar", "from_vae_run"):
+        bundle_id = magenta_lite.load_bundle(f"{name}.mag").bundle_id
+        assert bundle_id == "cat-mel_2bar_small"
+    for name, count in (("samples", 5), ("steps", 9), ("again", 1)):
+        paths = list((vae_folder / name).glob("*.mid"))
+        assert len(paths) == count
+        for path in paths:
+            assert path.read_bytes().startswith(b"MThd")
+
+
+@pytest.mark.slow
 def test_every_line_of_python_runs(folder, monkeypatch):
     path = folder / "attention_rnn.mag"
     monkeypatch.setattr(bundles, "download", lambda name: path)
@@ -184,7 +233,7 @@ def test_every_line_of_python_runs(folder, monkeypatch):
         "midi": midi,
         "write_bundle": write_bundle,
     }
-    for line in python_lines():
+    for line in python_lines("Python"):
         exec(line, names)
     assert names["logits"].shape == (1, 40)
     assert len(names["events"]) >= 1
@@ -193,12 +242,45 @@ def test_every_line_of_python_runs(folder, monkeypatch):
     assert (copy.bundle_id, copy.description) == ("attention_rnn", "a copy")
 
 
-def test_every_flag_exists():
+@pytest.mark.slow
+def test_every_line_of_python_of_music_vae_runs(vae_folder):
+    names = {"magenta_lite": magenta_lite, "Settings": Settings}
+    for line in python_lines("MusicVAE: Python"):
+        exec(line, names)
+    assert [len(names[name]) for name in ("tunes", "alike")] == [4, 4]
+    assert len(names["again"]) == 2
+    assert len(names["steps"]) == 9
+    assert names["mu"].shape == (len(names["clips"]), 3)
+    assert names["events"].shape == (len(names["clips"]), 32)
+
+
+def test_every_configuration_of_music_vae_is_a_recipe():
+    listed = [
+        name
+        for theirs, _ in rows("MusicVAE: configurations")
+        for name in code(theirs)
+    ]
+    assert len(listed) == 23
+    assert set(listed) == set(VAE_KINDS)
+    folder = ROOT / "gin" / "recipes" / "music_vae"
+    for name in listed:
+        assert (folder / f"{name}.gin").exists(), name
+
+
+@pytest.mark.parametrize("title", ["Flags", "MusicVAE: flags"])
+def test_every_flag_exists(title):
     known = set()
-    for name in ("train", "evaluate", "export", "generate", "inspect_bundle"):
+    for name in (
+        "train",
+        "evaluate",
+        "export",
+        "generate",
+        "inspect_bundle",
+        "prepare",
+    ):
         known |= flags_of(name)
     known |= {"verbosity"}  # absl's own
-    for theirs, ours, *_ in rows("Flags"):
+    for theirs, ours, *_ in rows(title):
         cell = theirs if ours == "the same" else ours
         flags = [word[2:] for word in code(cell) if word.startswith("--")]
         assert flags or not ours or "gin file" in ours or "bin/" in ours
@@ -217,3 +299,18 @@ def test_every_hyper_parameter_exists():
                 target = name if "." in name else f"%{name}"
                 gin.query_parameter(target)
         gin.clear_config()
+
+
+def test_every_hyper_parameter_of_music_vae_exists():
+    from magenta_lite.cli import config
+
+    names = [
+        name
+        for _, ours in rows("MusicVAE: hyper-parameters")
+        for name in code(ours)
+    ]
+    assert len(names) >= 15
+    config.parse(["recipes/music_vae/cat-mel_2bar_small.gin"], entry="train")
+    for name in names:
+        gin.query_parameter(name if "." in name else f"%{name}")
+    gin.clear_config()
