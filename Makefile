@@ -2,7 +2,7 @@
 #
 #   make demo    install, prepare folk tunes, train a melody model on them,
 #                evaluate it, export it and let it play; results in ./demo
-#   make test    install, then run the whole test suite
+#   make test    install, then run the tests: some ten minutes on two cores
 #
 # Both create .venv with the newest suitable Python; choose another one with
 # `make test PYTHON=/path/to/python3.12`.
@@ -26,13 +26,13 @@ INSTALLED := $(VENV)/.installed
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
-.PHONY: help install demo test quick lint type format wheel clean
+.PHONY: help install demo test slow lint type format wheel clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo    prepare, train, evaluate, export, generate; into ./$(DEMO)"
-	@echo "make test    the whole test suite"
-	@echo "make quick   the tests that take less than ten seconds each"
+	@echo "make test    the tests that take less than ten seconds each"
+	@echo "make slow    the others: recipes end to end, many processes, the wheel"
 	@echo "make lint    ruff: rules and format"
 	@echo "make type    mypy over the package"
 	@echo "make format  let ruff rewrite what it can"
@@ -70,10 +70,10 @@ demo: $(INSTALLED)
 	  "plain statistics: $(DEMO)/evaluation.json"
 
 test: $(INSTALLED)
-	$(PYTEST)
-
-quick: $(INSTALLED)
 	$(PYTEST) -m "not slow"
+
+slow: $(INSTALLED)
+	$(PYTEST) -m slow
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
