@@ -137,16 +137,7 @@ class MusicVae(LatentModel):
         lengths: tf.Tensor,
         seed: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """The Gaussians of clips.
-
-        Args:
-          events: int32 `[batch, time, *event_shape]`.
-          lengths: int32 `[batch]`, how many events of each row are real.
-          seed: int32 `[2]` in training; None hides and drops nothing.
-
-        Returns:
-          Means and standard deviations, each float32 `[batch, z_size]`.
-        """
+        """The Gaussians of clips, each `[batch, z_size]`; see `LatentModel`."""
         hidden_seed = drop_seed = None
         if seed is not None:
             hidden_seed, drop_seed = _split_seed(seed, 2)
