@@ -67,13 +67,16 @@ class _Task:
 
 
 _SIXTEEN_BARS = (
-    "BATCH_SIZE=64",
-    "NUM_STEPS=1500",
-    "EVAL_EVERY=250",
+    "BATCH_SIZE=32",
+    "NUM_STEPS=2000",
+    "EVAL_EVERY=500",
+    "LEARNING_RATE=2e-3",
+    "DecayToFloor.decay_rate=0.999",
     "Z_SIZE=128",
     "ENCODER_UNITS=(256,)",
-    "FREE_BITS=64.0",
-    "DecayToFloor.decay_rate=0.999",
+    "FREE_BITS=0.0",
+    "MAX_BETA=0.03",
+    "BETA_RATE=0.999",
     "MelodyClipCodec.max_clips=20",
 )
 _TASKS = {

@@ -8,6 +8,7 @@ import gin
 import tensorflow as tf
 
 from magenta_lite.codecs.base import Codec
+from magenta_lite.codecs.drum_clips import DrumRollClipCodec
 from magenta_lite.codecs.drums import DrumsCodec
 from magenta_lite.data import batching
 from magenta_lite.data.pipeline import AugmentFn
@@ -59,7 +60,8 @@ class RandomDrumSwap:
             hits = tf.gather(
                 _hits(events, num_classes), sources, axis=2, batch_dims=1
             )
-            return batching.pad_rows(_sets(hits), lengths, codec.pad), lengths
+            events = _events(hits, codec)
+            return batching.pad_rows(events, lengths, codec.pad), lengths
 
         return swap
 
@@ -117,14 +119,14 @@ class RandomHitDropout:
             stays = tf.reshape(draws, tf.shape(hits)) >= (
                 self.max_rate * rates[:, tf.newaxis, tf.newaxis]
             )
-            events = _sets(hits * tf.cast(stays, tf.int32))
+            events = _events(hits * tf.cast(stays, tf.int32), codec)
             return batching.pad_rows(events, lengths, codec.pad), lengths
 
         return drop
 
 
 def _num_classes(codec: Codec, name: str) -> int:
-    if not isinstance(codec, DrumsCodec):
+    if not isinstance(codec, DrumsCodec | DrumRollClipCodec):
         raise UserError(
             f"{name} needs events that are sets of drums, not those of "
             f"{type(codec).__name__}; leave it out of train.augmentations."
@@ -133,15 +135,19 @@ def _num_classes(codec: Codec, name: str) -> int:
 
 
 def _hits(events: tf.Tensor, num_classes: int) -> tf.Tensor:
-    """Sets `[batch, time]` as int32 `[batch, time, classes]` of 0 and 1."""
+    """Events as int32 `[batch, time, classes]` of 0 and 1."""
+    if events.shape.rank == 3:  # Rolls are that already.
+        return events
     bits = tf.bitwise.right_shift(
         events[..., tf.newaxis], tf.range(num_classes)
     )
     return tf.bitwise.bitwise_and(bits, 1)
 
 
-def _sets(hits: tf.Tensor) -> tf.Tensor:
+def _events(hits: tf.Tensor, codec: Codec) -> tf.Tensor:
     """The reverse of `_hits`."""
+    if codec.event_shape:
+        return hits
     return tf.reduce_sum(
         tf.bitwise.left_shift(hits, tf.range(hits.shape[-1])), axis=-1
     )

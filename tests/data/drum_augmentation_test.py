@@ -4,7 +4,7 @@ import tensorflow as tf
 from both_ways import run_both_ways
 from toy_codec import ToyCodec
 
-from magenta_lite.codecs.drum_clips import DrumClipCodec
+from magenta_lite.codecs.drum_clips import DrumClipCodec, DrumRollClipCodec
 from magenta_lite.codecs.drums import DrumsCodec
 from magenta_lite.data.drum_augmentation import (
     RandomDrumSwap,
@@ -76,6 +76,20 @@ def test_clips_are_drums_too():
         codec=DrumClipCodec(),
     )
     assert set(np.unique(rows)) == {_BASS, _SNARE}
+
+
+@pytest.mark.parametrize(
+    "augmentation", [RandomDrumSwap(probability=1.0), RandomHitDropout(0.5)]
+)
+def test_rolls_change_as_sets_do(augmentation):
+    events = np.random.default_rng(0).integers(0, 512, [40, 32])
+    rolls = events[..., np.newaxis] >> np.arange(9) & 1
+    sets = _apply(augmentation, events.tolist(), [32] * 40)
+    made = _apply(
+        augmentation, rolls.tolist(), [32] * 40, codec=DrumRollClipCodec()
+    )
+    assert (sets != events).any()
+    assert ((made << np.arange(9)).sum(axis=-1) == sets).all()
 
 
 @pytest.mark.parametrize("augmentation", [RandomDrumSwap(), RandomHitDropout()])
