@@ -14,13 +14,12 @@ does not see cores that wait.
 
 import dataclasses
 import json
-import pathlib
 import resource
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 
+import children
 from absl import app, flags
 
 _NUM_STEPS = flags.DEFINE_integer("num_steps", 4, "Training steps timed.")
@@ -311,22 +310,7 @@ def main(argv: list[str]) -> None:
     if _CHILD.value:
         print(json.dumps(_measure(_CHILD.value)))
         return
-    results = {}
-    for name in _CHOSEN.value:
-        child = subprocess.run(
-            [sys.executable, *sys.argv, f"--child={name}"],
-            stdout=subprocess.PIPE,
-            check=True,
-            text=True,
-        )
-        results[name] = _compare(
-            name, json.loads(child.stdout.splitlines()[-1])
-        )
-        _print(name, results[name])
-    if _OUTPUT_JSON.value:
-        pathlib.Path(_OUTPUT_JSON.value).write_text(
-            json.dumps(results, indent=2) + "\n"
-        )
+    children.measure_each(_CHOSEN.value, _compare, _print, _OUTPUT_JSON.value)
 
 
 if __name__ == "__main__":

@@ -21,13 +21,13 @@ from __future__ import annotations
 import json
 import pathlib
 import resource
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import children
 from absl import app, flags
 
 if TYPE_CHECKING:
@@ -241,22 +241,7 @@ def main(argv: list[str]) -> None:
     if _CHILD.value:
         print(json.dumps(_measure(_CHILD.value)))
         return
-    results = {}
-    for name in _MODELS.value:
-        child = subprocess.run(
-            [sys.executable, *sys.argv, f"--child={name}"],
-            stdout=subprocess.PIPE,
-            check=True,
-            text=True,
-        )
-        results[name] = _compare(
-            name, json.loads(child.stdout.splitlines()[-1])
-        )
-        _print(name, results[name])
-    if _OUTPUT_JSON.value:
-        pathlib.Path(_OUTPUT_JSON.value).write_text(
-            json.dumps(results, indent=2) + "\n"
-        )
+    children.measure_each(_MODELS.value, _compare, _print, _OUTPUT_JSON.value)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import numpy as np
 
 from magenta_lite.codecs import clips, drum_extraction, metric_grid
 from magenta_lite.codecs.base import DecodeContext, Extraction
-from magenta_lite.codecs.drum_extraction import DRUM_INSTRUMENT, NO_CLASS
+from magenta_lite.codecs.drum_extraction import NO_CLASS
 from magenta_lite.codecs.drums import NINE_DRUMS, DrumsCodec
 from magenta_lite.codecs.limits import Limits
 from magenta_lite.errors import UserError
@@ -186,13 +186,11 @@ class DrumRollClipCodec(clips.ClipCodec):
         Raises:
           ValueError: if a value is not 0 or 1.
         """
-        events = self.checked(events)
-        context = context or DecodeContext(instrument=DRUM_INSTRUMENT)
-        steps, classes = np.nonzero(events)
-        main_pitches = np.array([pitches[0] for pitches in self.drum_classes])
-        hits = zip(steps.tolist(), main_pitches[classes].tolist(), strict=True)
         return drum_extraction.to_sequence(
-            hits, context, self.steps_per_quarter
+            self.checked(events),
+            self.drum_classes,
+            context,
+            self.steps_per_quarter,
         )
 
     def default_primer(self, qpm: float = 120.0) -> NoteSequence:

@@ -8,7 +8,7 @@ class i is hit.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -211,22 +211,30 @@ def bits(hits: np.ndarray, num_classes: int) -> np.ndarray:
 
 
 def to_sequence(
-    hits: Iterable[tuple[int, int]],
-    context: DecodeContext,
+    roll: np.ndarray,
+    drum_classes: Sequence[Sequence[int]],
+    context: DecodeContext | None,
     steps_per_quarter: int,
 ) -> NoteSequence:
-    """(step, pitch) pairs in order of time as notes of one step.
+    """A roll as notes of one step, each of the first pitch of its class.
+
+    Args:
+      roll: `[time, classes]` of 0 and 1.
+      drum_classes: the pitches of each class.
+      context: where it lies in time; None starts at zero.
+      steps_per_quarter: resolution of the grid.
 
     Returns:
       A NoteSequence with the context's tempo and time signature that ends with
       its last note.
     """
+    context = context or DecodeContext(instrument=DRUM_INSTRUMENT)
     step_seconds = 60.0 / context.qpm / steps_per_quarter
     start_seconds = context.start_step * step_seconds
     sequence = context.new_sequence()
-    for step, pitch in hits:
+    for step, number in np.argwhere(roll).tolist():
         sequence.notes.add(
-            pitch=pitch,
+            pitch=drum_classes[number][0],
             velocity=context.velocity,
             instrument=context.instrument,
             program=context.program,

@@ -16,7 +16,6 @@ from magenta_lite.codecs.base import (
     Extraction,
     NoteEvents,
 )
-from magenta_lite.codecs.drum_extraction import DRUM_INSTRUMENT
 from magenta_lite.codecs.limits import Limits
 from magenta_lite.errors import UserError
 from magenta_lite.notes import primers
@@ -175,14 +174,11 @@ class DrumsCodec(Codec):
         Raises:
           ValueError: if an event is not in `[0, num_events)`.
         """
-        events = self.checked(events)
-        context = context or DecodeContext(instrument=DRUM_INSTRUMENT)
-        is_hit = drum_extraction.bits(events, len(self.drum_classes))
-        steps, classes = np.nonzero(is_hit)
-        main_pitches = np.array([pitches[0] for pitches in self.drum_classes])
-        hits = zip(steps.tolist(), main_pitches[classes].tolist(), strict=True)
+        roll = drum_extraction.bits(
+            self.checked(events), len(self.drum_classes)
+        )
         return drum_extraction.to_sequence(
-            hits, context, self.steps_per_quarter
+            roll, self.drum_classes, context, self.steps_per_quarter
         )
 
     def default_primer(self, qpm: float = 120.0) -> NoteSequence:

@@ -12,7 +12,9 @@ from magenta_lite.data.drum_augmentation import (
 )
 from magenta_lite.errors import UserError
 
-_BASS, _SNARE, _CLOSED, _OPEN, _LOW, _RIDE = (1 << i for i in (0, 1, 2, 3, 4, 8))
+_BASS, _SNARE, _CLOSED, _OPEN, _LOW, _RIDE = (
+    1 << i for i in (0, 1, 2, 3, 4, 8)
+)
 
 
 def _apply(augmentation, events, lengths, seed=0, codec=None):
