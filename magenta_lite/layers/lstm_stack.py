@@ -41,12 +41,17 @@ class LstmStack(keras.layers.Layer):
         self.recurrent = [
             Lstm(n, name=f"lstm_{i}") for i, n in enumerate(self.units)
         ]
-        # Nearly the same state for every embedding, before training.
+        # Nearly the same state for every embedding, before training; but not
+        # if the state is the embedding's only way in, which would be shut.
         self.first_state = keras.layers.Dense(
             self.state_depth,
             activation="tanh",
             dtype="float32",
-            kernel_initializer=keras.initializers.RandomNormal(stddev=1e-3),
+            kernel_initializer=(
+                keras.initializers.RandomNormal(stddev=1e-3)
+                if reads_embedding
+                else "glorot_uniform"
+            ),
             name="first_state",
         )
 

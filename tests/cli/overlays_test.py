@@ -1,6 +1,7 @@
 """Overlays of gin/runs that change how a run computes, end to end."""
 
 import json
+import os
 
 import gin
 import numpy as np
@@ -9,7 +10,7 @@ from cli_fixture import run_command, run_train
 
 from magenta_lite.bundles.bundle import read_bundle
 from magenta_lite.cli import export, generate, samples
-from magenta_lite.training.run_dir import load_run
+from magenta_lite.training.run_dir import checkpoints_of, load_run
 
 RECIPES = {
     "melody_rnn": "recipes/melody_rnn/basic_rnn.gin",
@@ -97,6 +98,26 @@ def test_averages_are_exported_from_any_checkpoint(tmp_path):
     ):
         np.testing.assert_array_equal(latest, best)
         np.testing.assert_array_equal(latest, other)
+
+
+@pytest.mark.slow
+def test_averages_are_found_by_a_relative_path(tmp_path, monkeypatch):
+    run_dir = tmp_path / "run"
+    run_train(
+        run_dir,
+        tmp_path / "data",
+        "--gin_file=runs/averages.gin",
+        "--gin_param=Adam.ema_momentum=0.5",
+        "--dataset=synthetic",
+    )
+    monkeypatch.chdir(tmp_path)
+    (checkpoint, *_) = checkpoints_of(run_dir)
+    for relative, absolute in zip(
+        weights_of(load_run(run_dir, os.path.relpath(checkpoint)).model),
+        weights_of(load_run(run_dir, checkpoint).model),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(relative, absolute)
 
 
 def weights_of(model):

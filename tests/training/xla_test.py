@@ -3,45 +3,18 @@
 That is what a TPU asks for. No TPU was at hand: this compiles for the CPU.
 """
 
-import functools
-
 import gin
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from configured import RECIPES, parts_of
+from configured import RECIPES
 
 from magenta_lite.batch import EVENTS, LENGTHS, STEPS
 from magenta_lite.cli import config
 from magenta_lite.training.step import OBJECTIVE, TrainStep
 
 ROWS, TIME = 2, 6
-
-
-@functools.cache
-def distinct_recipes():
-    """One recipe for each kind of codec, encoding, model and optimizer.
-
-    Those that differ by sizes alone compile to the same operations.
-    """
-    found = {}
-    for recipe in RECIPES:
-        bound = bindings(recipe)
-        encoding = bound["encoding"](**bound["codec"].encoding_sizes())
-        references = gin.get_bindings("train", resolve_references=False)
-        selector = references["model"].selector
-        model = gin.get_bindings(selector, resolve_references=False)
-        kinds = (
-            type(bound["codec"]),
-            tuple(type(part) for part in parts_of(encoding)),
-            bound["model"],
-            str(sorted((k, str(v)) for k, v in model.items())),
-            bound["optimizer"],
-        )
-        found.setdefault(kinds, recipe)
-    gin.clear_config()
-    return tuple(found.values())
 
 
 def bindings(recipe):
@@ -68,7 +41,7 @@ def clean_gin():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("recipe", distinct_recipes())
+@pytest.mark.parametrize("recipe", RECIPES)
 def test_whole_step_compiles_with_static_shapes(recipe):
     bound = bindings(recipe)
     keras.utils.set_random_seed(1)
