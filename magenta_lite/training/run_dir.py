@@ -274,8 +274,7 @@ def load_run(
         ) from error
     # The best one holds the averages in place of the weights.
     averaged = manifest.get("averages", False) and (
-        Path(prefix).resolve().parent
-        == run.checkpoint_dir("latest").resolve()
+        Path(prefix).resolve().parent == run.checkpoint_dir("latest").resolve()
     )
     step = _restore_weights(model, prefix, averaged)
     return LoadedRun(model, codec, encoding, step, manifest, config_text)
