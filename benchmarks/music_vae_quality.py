@@ -111,13 +111,18 @@ _TASKS = {
         "groove/2bar",
         (
             "BATCH_SIZE=64",
-            "NUM_STEPS=2500",
+            "NUM_STEPS=5500",
             "EVAL_EVERY=500",
             "LEARNING_RATE=2e-3",
-            "DecayToFloor.decay_rate=0.999",
-            "MusicVae.dropout=0.3",
+            "MusicVae.dropout=0.1",
+            "FREE_BITS=0.0",
+            "MAX_BETA=0.01",
+            "BETA_RATE=0.999",
+            "MusicVae.sampling_schedule='inverse_sigmoid'",
+            "MusicVae.sampling_rate=250.0",
             "ENCODER_UNITS=(256,)",
         ),
+        overlays=_COSINE,
     ),
 }
 _CHOSEN = flags.DEFINE_list(
