@@ -58,7 +58,10 @@ class RandomDrumSwap:
             is_changed = draws[:, :1] < self.probability
             sources = tf.where(is_changed, sources, tf.range(num_classes))
             hits = tf.gather(
-                _hits(events, num_classes), sources, axis=2, batch_dims=1
+                _hits(events, codec, num_classes),
+                sources,
+                axis=2,
+                batch_dims=1,
             )
             events = _events(hits, codec)
             return batching.pad_rows(events, lengths, codec.pad), lengths
@@ -109,7 +112,7 @@ class RandomHitDropout:
         def drop(
             events: tf.Tensor, lengths: tf.Tensor, seed: tf.Tensor
         ) -> tuple[tf.Tensor, tf.Tensor]:
-            hits = _hits(events, num_classes)
+            hits = _hits(events, codec, num_classes)
             rates = batching.uniform(
                 batching.derive_seed(seed, 0), tf.size(lengths)
             )
@@ -134,9 +137,9 @@ def _num_classes(codec: Codec, name: str) -> int:
     return len(codec.drum_classes)
 
 
-def _hits(events: tf.Tensor, num_classes: int) -> tf.Tensor:
+def _hits(events: tf.Tensor, codec: Codec, num_classes: int) -> tf.Tensor:
     """Events as int32 `[batch, time, classes]` of 0 and 1."""
-    if events.shape.rank == 3:  # Rolls are that already.
+    if codec.event_shape:  # Rolls are that already.
         return events
     bits = tf.bitwise.right_shift(
         events[..., tf.newaxis], tf.range(num_classes)

@@ -111,7 +111,8 @@ def test_averages_are_found_by_a_relative_path(tmp_path, monkeypatch):
         "--dataset=synthetic",
     )
     monkeypatch.chdir(tmp_path)
-    (checkpoint, *_) = checkpoints_of(run_dir)
+    *_, checkpoint, _ = checkpoints_of(run_dir)  # before the best
+    assert load_run(run_dir, checkpoint).step == 2  # at 1 they are equal
     for relative, absolute in zip(
         weights_of(load_run(run_dir, os.path.relpath(checkpoint)).model),
         weights_of(load_run(run_dir, checkpoint).model),

@@ -66,6 +66,19 @@ def test_the_first_state_is_a_squashed_image_of_the_embedding():
     )
 
 
+def test_an_embedding_gets_in_before_training():
+    _, embedding = _given()
+    spread = {}
+    for reads_embedding in (True, False):
+        stack = LstmStack((64,), reads_embedding)
+        stack.build((2, 4))
+        states = flat_state(stack.start(embedding)).numpy()
+        spread[reads_embedding] = states.std(axis=0).mean()
+    # Read at every step, it need not change the first state; else it must.
+    assert spread[True] < 0.01
+    assert spread[False] > 0.05
+
+
 def test_a_constant_embedding_is_multiplied_once_in_steps():
     stack = _stack()
     inputs, embedding = _given()
