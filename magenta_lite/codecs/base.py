@@ -392,6 +392,14 @@ class Codec(abc.ABC):
         del shifts
         return None
 
+    def num_drums(self) -> int:
+        """How many drums an event is a set of; 0 if it is no set of drums.
+
+        Events are then integers whose bit i says whether drum i is hit, or
+        have a field of 0 or 1 for each drum.
+        """
+        return 0
+
     def note_events(self) -> NoteEvents | None:
         """How notes and time stand in events; None if it is not that simple."""
         return None

@@ -193,6 +193,10 @@ class DrumRollClipCodec(clips.ClipCodec):
             self.steps_per_quarter,
         )
 
+    def num_drums(self) -> int:
+        """See `Codec`."""
+        return len(self.drum_classes)
+
     def default_primer(self, qpm: float = 120.0) -> NoteSequence:
         """One hit of the first class, at a tempo in quarters a minute."""
         hit = (self.drum_classes[0][0],)

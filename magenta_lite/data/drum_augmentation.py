@@ -8,8 +8,6 @@ import gin
 import tensorflow as tf
 
 from magenta_lite.codecs.base import Codec
-from magenta_lite.codecs.drum_clips import DrumRollClipCodec
-from magenta_lite.codecs.drums import DrumsCodec
 from magenta_lite.data import batching
 from magenta_lite.data.pipeline import AugmentFn
 from magenta_lite.errors import UserError
@@ -25,7 +23,7 @@ class RandomDrumSwap:
 
     Attributes:
       groups: classes of drums that may stand for each other. Of the nine that
-        `DrumsCodec` tells apart: the hi-hat closed and open and the ride
+        `codecs.drums` tells apart: the hi-hat closed and open and the ride
         cymbal; the three toms.
       probability: how likely a row is changed.
     """
@@ -40,7 +38,7 @@ class RandomDrumSwap:
           UserError: if its events are no sets of drums, or it has not the
             classes of `groups`, each at most once.
         """
-        num_classes = _num_classes(codec, type(self).__name__)
+        num_classes = _num_drums(codec, type(self).__name__)
         moved = sorted(c for group in self.groups for c in group)
         if moved != sorted(set(moved) & set(range(num_classes))):
             raise UserError(
@@ -107,7 +105,7 @@ class RandomHitDropout:
         Raises:
           UserError: if its events are no sets of drums.
         """
-        num_classes = _num_classes(codec, type(self).__name__)
+        num_classes = _num_drums(codec, type(self).__name__)
 
         def drop(
             events: tf.Tensor, lengths: tf.Tensor, seed: tf.Tensor
@@ -128,13 +126,13 @@ class RandomHitDropout:
         return drop
 
 
-def _num_classes(codec: Codec, name: str) -> int:
-    if not isinstance(codec, DrumsCodec | DrumRollClipCodec):
+def _num_drums(codec: Codec, name: str) -> int:
+    if not codec.num_drums():
         raise UserError(
             f"{name} needs events that are sets of drums, not those of "
             f"{type(codec).__name__}; leave it out of train.augmentations."
         )
-    return len(codec.drum_classes)
+    return codec.num_drums()
 
 
 def _hits(events: tf.Tensor, codec: Codec, num_classes: int) -> tf.Tensor:
