@@ -32,6 +32,7 @@ class Builder(NoteSequenceBuilder):
     RELEASE_NOTES = {"1.0.0": "First release."}
     METADATA_KEYS = ("path", "title")
     TIMEOUT_SECONDS = 60.0
+    CHUNK_SIZE = 32
 
     @classmethod
     def for_folder(

@@ -203,6 +203,7 @@ def _build(
             _clear_errors(work),
             _little_memory(),
             _same_bytes(),
+            _no_checksums(),
         ):
             builder = make_builder(str(built_dir))
             builder.num_workers = num_workers
@@ -268,6 +269,23 @@ def _same_bytes() -> Iterator[None]:
         yield
     finally:
         kind.serialize_example = usual
+
+
+@contextlib.contextmanager
+def _no_checksums() -> Iterator[None]:
+    """Keeps TFDS from reading the checksums of every dataset that it knows.
+
+    Our downloads are not its affair (`magenta_lite.download`), and a quarter of
+    a second is long beside a small folder.
+    """
+    from tensorflow_datasets.core.download import checksums
+
+    usual = checksums.get_all_url_infos
+    checksums.get_all_url_infos = dict
+    try:
+        yield
+    finally:
+        checksums.get_all_url_infos = usual
 
 
 @contextlib.contextmanager

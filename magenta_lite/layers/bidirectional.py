@@ -18,6 +18,7 @@ class BidirectionalLstm(keras.layers.Layer):
       dropout: share of each layer's inputs that is dropped in training.
       reads_data: whether nothing is learnt below: no gradient reaches the
         inputs then.
+      kernel_initializer: of new weights of the first layer's inputs.
       name: of the layer.
     """
 
@@ -26,14 +27,24 @@ class BidirectionalLstm(keras.layers.Layer):
         units: tuple[int, ...],
         dropout: float = 0.0,
         reads_data: bool = False,
+        kernel_initializer: keras.initializers.Initializer | str = (
+            "glorot_uniform"
+        ),
         name: str = "bidirectional",
     ) -> None:
         super().__init__(dtype="float32", name=name)
         self.reads_data = reads_data
         self.units = tuple(units)
         self.dropout = dropout
-        self.forward = [Lstm(n, name=f"fw_{i}") for i, n in enumerate(units)]
-        self.backward = [Lstm(n, name=f"bw_{i}") for i, n in enumerate(units)]
+        self.forward, self.backward = (
+            [
+                Lstm(n, name=f"{way}_{i}")
+                if i
+                else Lstm(n, kernel_initializer, name=f"{way}_{i}")
+                for i, n in enumerate(units)
+            ]
+            for way in ("fw", "bw")
+        )
 
     @property
     def output_depth(self) -> int:

@@ -10,7 +10,7 @@ import tensorflow as tf
 from magenta_lite.layers import row_random
 
 _STDDEV = 1e-3
-"""Of new weights: at the start every clip has almost the same Gaussian."""
+"""Of new weights that are to say almost nothing."""
 _TINY = 1e-30
 
 
@@ -23,14 +23,25 @@ class DiagonalGaussian(keras.layers.Layer):
 
     Args:
       size: of the latent vector.
+      starts_apart: whether new weights tell embeddings apart; else all have
+        almost the same Gaussian before training, as in the original.
       name: of the layer.
     """
 
-    def __init__(self, size: int, name: str = "latent") -> None:
+    def __init__(
+        self, size: int, starts_apart: bool = False, name: str = "latent"
+    ) -> None:
         super().__init__(dtype="float32", name=name)
         self.size = size
-        self.mu = _linear(size, "mu")
-        self.sigma = _linear(size, "sigma")
+        if starts_apart:
+            scaled = keras.initializers.VarianceScaling(
+                scale=4.0, mode="fan_in", distribution="untruncated_normal"
+            )
+            self.mu = _linear(size, "mu", scaled)
+            self.sigma = _linear(size, "sigma", bias=-1.0)  # deviations of 0.3
+        else:
+            self.mu = _linear(size, "mu")
+            self.sigma = _linear(size, "sigma")
 
     def build(self, input_shape: Any) -> None:
         """Makes the weights for embeddings `[..., depth]`."""
@@ -76,8 +87,17 @@ def kl_from_prior(mu: tf.Tensor, sigma: tf.Tensor) -> tf.Tensor:
     return 0.5 * (tf.square(mu) + tf.square(sigma) - 1) - log_sigma
 
 
-def _linear(size: int, name: str) -> keras.layers.Dense:
-    initializer = keras.initializers.RandomNormal(stddev=_STDDEV)
+def _linear(
+    size: int,
+    name: str,
+    kernel: keras.initializers.Initializer | None = None,
+    bias: float = 0.0,
+) -> keras.layers.Dense:
     return keras.layers.Dense(
-        size, kernel_initializer=initializer, dtype="float32", name=name
+        size,
+        kernel_initializer=kernel
+        or keras.initializers.RandomNormal(stddev=_STDDEV),
+        bias_initializer=keras.initializers.Constant(bias),
+        dtype="float32",
+        name=name,
     )

@@ -60,13 +60,26 @@ class Lstm(RecurrentLayer):
 
     Args:
       units: depth of output and memory cell.
+      kernel_initializer: of new weights of the inputs.
+      **kwargs: Keras's own.
     """
 
-    def __init__(self, units: int, **kwargs: object) -> None:
+    def __init__(
+        self,
+        units: int,
+        kernel_initializer: keras.initializers.Initializer | str = (
+            "glorot_uniform"
+        ),
+        **kwargs: object,
+    ) -> None:
         super().__init__(dtype=layer_dtype(), **kwargs)
         self.units = units
         self.lstm = keras.layers.LSTM(
-            units, return_sequences=True, dtype=layer_dtype(), name="lstm"
+            units,
+            kernel_initializer=kernel_initializer,
+            return_sequences=True,
+            dtype=layer_dtype(),
+            name="lstm",
         )
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:

@@ -110,7 +110,11 @@ class MusicVae(LatentModel):
         self.encoder = ClipEncoder(
             tuple(encoder_units), tuple(encoder_lengths), dropout
         )
-        self.latent = latent.DiagonalGaussian(z_size)
+        # A hierarchical encoder learns nothing where the decoder has learnt to
+        # do without it first.
+        self.latent = latent.DiagonalGaussian(
+            z_size, starts_apart=len(encoder_lengths) > 1
+        )
         self.decoder = self._make_decoder()
         if separate_parts:
             self.head = make_separate_head_layer(encoding.head)

@@ -16,7 +16,9 @@ class ClipEncoder(keras.layers.Layer):
 
     With levels of lengths (16, 8), a clip of 128 steps is cut into 8 segments
     of 16; the first level embeds each of them, the second embeds the 8
-    embeddings. Segments of a level are one batch.
+    embeddings. Segments of a level are one batch. What a segment holds would
+    fade from level to level under Keras's weights for new layers, until Adam's
+    first steps shut every level; so these let it through.
 
     Args:
       units: depth of each layer in each direction, the same at every level.
@@ -37,9 +39,13 @@ class ClipEncoder(keras.layers.Layer):
         self.lengths = tuple(lengths)
         self.levels = [
             BidirectionalLstm(
-                units, dropout, reads_data=i == 0, name=f"level_{i}"
+                units,
+                dropout,
+                reads_data=i == 0,
+                kernel_initializer=initializer,
+                name=f"level_{i}",
             )
-            for i in range(max(1, len(self.lengths)))
+            for i, initializer in enumerate(_initializers(len(self.lengths)))
         ]
 
     @property
@@ -98,6 +104,23 @@ class ClipEncoder(keras.layers.Layer):
                 embedded, [batch_size, -1, level.output_depth]
             )
         return sequence[:, 0]
+
+
+def _initializers(
+    num_levels: int,
+) -> list[keras.initializers.Initializer | str]:
+    """Of the weights of each level's inputs."""
+    if num_levels < 2:
+        return ["glorot_uniform"]
+    # Of the inputs of the lowest few are not 0, however many there are.
+    lowest = keras.initializers.RandomNormal(stddev=0.7)
+    others = [
+        keras.initializers.VarianceScaling(
+            scale=2.0, mode="fan_in", distribution="untruncated_normal"
+        )
+        for _ in range(num_levels - 1)
+    ]
+    return [lowest, *others]
 
 
 def fit_time(tensor: tf.Tensor, num_steps: int) -> tf.Tensor:

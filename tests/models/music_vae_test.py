@@ -265,3 +265,26 @@ def test_a_collapse_is_said_with_what_to_do():
     assert model.complaints({}) == []
     (line,) = model.complaints({"active_units": 1.0})
     assert "1 of 3" in line and "MAX_BETA" in line
+
+
+def test_a_new_hierarchical_encoder_tells_clips_apart():
+    """Or else Adam's first steps, alike for all clips, would saturate it."""
+    num_events = 90
+    rng = np.random.default_rng(0)
+    events = rng.integers(0, num_events, (32, 256)).astype(np.int32)
+    spread = {}
+    for lengths in ((), (16, 16)):
+        keras.utils.set_random_seed(1)
+        model = MusicVae(
+            OneHotEncoding(num_events),
+            z_size=32,
+            encoder_units=(64,),
+            decoder_units=(8,),
+            encoder_lengths=lengths,
+        )
+        mu, sigma = model.encode(
+            tf.constant(events), tf.fill([len(events)], 256)
+        )
+        spread[lengths] = np.std(mu, axis=0).mean() / np.mean(sigma)
+    assert spread[()] < 0.01  # one Gaussian for all, as in the original
+    assert spread[16, 16] > 0.3
