@@ -22,6 +22,10 @@ from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
 _START_SECONDS = 300.0  # A busy machine may take long to start a process.
+_NO_START = (
+    "a reader process did not start; a script of your own that starts them "
+    "needs `if __name__ == '__main__':` around what it does"
+)
 _READY = "ready"
 _MAX_BUFFERED_BYTES = 2**26
 _PR_SET_PDEATHSIG = 1  # Of Linux: sys/prctl.h.
@@ -64,6 +68,9 @@ def map_in_processes(
 
     Yields:
       One result for each item, or a `Failure`.
+
+    Raises:
+      RuntimeError: if no process can be started.
     """
     num_workers = num_workers or default_num_workers()
     source = _Source(items, chunk_size, window=4 * num_workers * chunk_size)
@@ -199,7 +206,7 @@ class _Pool:
                 yield from self._receive(worker)
             elif time.monotonic() >= worker.deadline:
                 if not worker.is_ready:
-                    raise RuntimeError("a reader process did not start")
+                    raise RuntimeError(_NO_START)
                 yield self._lose(
                     worker,
                     "timed_out",
@@ -217,7 +224,7 @@ class _Pool:
             result = worker.connection.recv_bytes()
         except (EOFError, OSError):
             if not worker.is_ready:
-                raise RuntimeError("a reader process did not start") from None
+                raise RuntimeError(_NO_START) from None
             yield self._lose(worker, "crashed", "the reader process crashed")
             return
         worker.deadline = time.monotonic() + self._timeout_seconds

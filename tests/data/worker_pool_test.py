@@ -1,4 +1,6 @@
 import itertools
+import subprocess
+import sys
 
 import pytest
 from pool_tasks import has_tensorflow, misbehave, print_and_return, square
@@ -63,3 +65,16 @@ def test_workers_do_not_load_tensorflow_and_stay_silent(capfd):
     assert list(map_in_processes(has_tensorflow, [0], num_workers=1)) == [False]
     assert list(map_in_processes(print_and_return, [7], num_workers=1)) == [7]
     assert "noise" not in "".join(capfd.readouterr())
+
+
+def test_a_script_without_a_main_part_is_told_so(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from magenta_lite.data import worker_pool\n"
+        "print(list(worker_pool.map_in_processes(str, [1, 2], 1)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode
+    assert "needs `if __name__ == '__main__':`" in done.stderr
