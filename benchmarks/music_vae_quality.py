@@ -70,17 +70,21 @@ class _Task:
 
 _SIXTEEN_BARS = (
     "BATCH_SIZE=32",
-    "NUM_STEPS=5000",
+    "NUM_STEPS=10000",
     "EVAL_EVERY=500",
     "LEARNING_RATE=2e-3",
     "Z_SIZE=256",
     "ENCODER_UNITS=(128,)",
+    # Both read bar by bar: what is compared are the decoders.
+    "MusicVae.encoder_lengths=(16,16)",
     "FREE_BITS=0.0",
     "MAX_BETA=0.01",
     "BETA_RATE=0.9999",
-    "MelodyClipCodec.max_clips=20",
+    "MelodyClipCodec.max_clips=None",
+    "RandomTranspose.shifts=(-3,-2,-1,0,1,2,3)",
 )
 _COSINE = ("runs/cosine.gin",)
+_TRANSPOSED = (*_COSINE, "runs/transposition.gin")
 _TASKS = {
     "melody_2bar": _Task(
         "mel_2bar_demo",
@@ -98,13 +102,13 @@ _TASKS = {
         "flat-mel_16bar",
         "folk_tunes",
         (*_SIXTEEN_BARS, "DECODER_UNITS=(161,161)"),
-        overlays=_COSINE,
+        overlays=_TRANSPOSED,
     ),
     "melody_16bar_hierarchical": _Task(
         "hierdec-mel_16bar",
         "folk_tunes",
         (*_SIXTEEN_BARS, "DECODER_UNITS=(128,128)"),
-        overlays=_COSINE,
+        overlays=_TRANSPOSED,
     ),
     "humanize": _Task(
         "groovae_2bar_humanize",

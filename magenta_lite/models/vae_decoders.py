@@ -298,23 +298,23 @@ class HierarchicalDecoder(Decoder):
         place, segments, core = state
         end = self.num_segments * self.segment_length
         begins = (place % self.segment_length == 0) & (place < end)
+        # All rows are at the same place, and mostly within a segment.
+        begins = tf.reduce_any(begins)
         if self.autoregressive:
-            # All rows are at the same place.
             segments, core = tf.cond(
-                tf.reduce_any(begins),
+                begins,
                 lambda: self._next_segment(place, segments, core),
                 lambda: (segments, core),
             )
         else:
             number = tf.minimum(place, end - 1) // self.segment_length
-            core = tf.nest.map_structure(
-                lambda start, now: tf.where(
-                    _as_wide(begins, now),
-                    tf.gather(start, number, batch_dims=1),
-                    now,
+            core = tf.cond(
+                begins,
+                lambda: tf.nest.map_structure(
+                    lambda start: tf.gather(start, number, batch_dims=1),
+                    segments,
                 ),
-                segments,
-                core,
+                lambda: core,
             )
         hidden, core = self.core.step(inputs, core)
         return hidden, (place + 1, segments, core)
@@ -327,13 +327,6 @@ class HierarchicalDecoder(Decoder):
         last = tf.where(place[:, tf.newaxis] == 0, 0.0, last)
         embedding, conductor = self.conductor.step(last, conductor)
         return conductor, self.core.initial_state(embedding)
-
-
-def _as_wide(mask: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
-    """A mask `[batch]` that broadcasts over `[batch, ...]`."""
-    for _ in range(like.shape.rank - 1):
-        mask = mask[:, tf.newaxis]
-    return mask
 
 
 def _divisor(length: int) -> int:
