@@ -14,6 +14,7 @@ does not see cores that wait.
 
 import dataclasses
 import json
+import math
 import resource
 import sys
 import time
@@ -161,8 +162,9 @@ def _flops(model: object, task: _Task) -> float:
     """Multiplications and additions of all clips at once.
 
     Two for every weight of a matrix and every event; in training the encoder
-    counts, too, and everything threefold. What a latent vector or an
-    embedding says does not change from event to event and is left out.
+    counts, too, and everything threefold. What a latent vector says does not
+    change from event to event and is left out; what a hierarchical decoder
+    does for a segment is counted once for each.
     """
     decoder = getattr(model.decoder, "core", model.decoder)
     per_event = 0
@@ -170,7 +172,18 @@ def _flops(model: object, task: _Task) -> float:
         if "first_state" not in weight.path and len(weight.shape) == 2:
             per_event += weight.shape[0] * weight.shape[1]
     (stack,) = decoder.stacks
-    per_event -= stack.first_state.kernel.shape[0] * 4 * stack.units[0]
+    embedded = stack.first_state.kernel.shape[0] * 4 * stack.units[0]
+    per_event -= embedded
+    if decoder is not model.decoder:
+        per_segment = embedded + sum(
+            math.prod(weight.shape)
+            for weight in [
+                stack.first_state.kernel,
+                *(w for w in model.decoder.conductor.weights if w.ndim == 2),
+            ]
+            if "conductor/first_state" not in weight.path
+        )
+        per_event += per_segment / model.decoder.segment_length
     if task.trains:
         per_event += sum(
             weight.shape[0] * weight.shape[1]
