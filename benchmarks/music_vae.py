@@ -175,14 +175,11 @@ def _flops(model: object, task: _Task) -> float:
     embedded = stack.first_state.kernel.shape[0] * 4 * stack.units[0]
     per_event -= embedded
     if decoder is not model.decoder:
-        per_segment = embedded + sum(
-            math.prod(weight.shape)
-            for weight in [
-                stack.first_state.kernel,
-                *(w for w in model.decoder.conductor.weights if w.ndim == 2),
-            ]
-            if "conductor/first_state" not in weight.path
-        )
+        per_segment = embedded + math.prod(stack.first_state.kernel.shape)
+        for layer in model.decoder.conductor.recurrent:
+            per_segment += sum(
+                math.prod(w.shape) for w in layer.weights if w.ndim == 2
+            )
         per_event += per_segment / model.decoder.segment_length
     if task.trains:
         per_event += sum(

@@ -56,10 +56,7 @@ class RandomDrumSwap:
             is_changed = draws[:, :1] < self.probability
             sources = tf.where(is_changed, sources, tf.range(num_classes))
             hits = tf.gather(
-                _hits(events, codec, num_classes),
-                sources,
-                axis=2,
-                batch_dims=1,
+                _hits(events, codec), sources, axis=2, batch_dims=1
             )
             events = _events(hits, codec)
             return batching.pad_rows(events, lengths, codec.pad), lengths
@@ -105,12 +102,12 @@ class RandomHitDropout:
         Raises:
           UserError: if its events are no sets of drums.
         """
-        num_classes = _num_drums(codec, type(self).__name__)
+        _num_drums(codec, type(self).__name__)
 
         def drop(
             events: tf.Tensor, lengths: tf.Tensor, seed: tf.Tensor
         ) -> tuple[tf.Tensor, tf.Tensor]:
-            hits = _hits(events, codec, num_classes)
+            hits = _hits(events, codec)
             rates = batching.uniform(
                 batching.derive_seed(seed, 0), tf.size(lengths)
             )
@@ -127,6 +124,7 @@ class RandomHitDropout:
 
 
 def _num_drums(codec: Codec, name: str) -> int:
+    """How many drums an event is a set of; raises UserError if it is none."""
     if not codec.num_drums():
         raise UserError(
             f"{name} needs events that are sets of drums, not those of "
@@ -135,12 +133,12 @@ def _num_drums(codec: Codec, name: str) -> int:
     return codec.num_drums()
 
 
-def _hits(events: tf.Tensor, codec: Codec, num_classes: int) -> tf.Tensor:
+def _hits(events: tf.Tensor, codec: Codec) -> tf.Tensor:
     """Events as int32 `[batch, time, classes]` of 0 and 1."""
     if codec.event_shape:  # Rolls are that already.
         return events
     bits = tf.bitwise.right_shift(
-        events[..., tf.newaxis], tf.range(num_classes)
+        events[..., tf.newaxis], tf.range(codec.num_drums())
     )
     return tf.bitwise.bitwise_and(bits, 1)
 

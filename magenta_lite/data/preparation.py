@@ -198,13 +198,7 @@ def _build(
     with work_dir.locked(place, name) as work:
         built_dir = work / "built"
         shutil.rmtree(built_dir, ignore_errors=True)  # Of a killed process.
-        with (
-            _quiet_library(),
-            _clear_errors(work),
-            _little_memory(),
-            _same_bytes(),
-            _no_checksums(),
-        ):
+        with _quiet_library(), _clear_errors(work), _changed_library():
             builder = make_builder(str(built_dir))
             builder.num_workers = num_workers
             builder.progress = progress
@@ -234,58 +228,34 @@ def _build(
 
 
 @contextlib.contextmanager
-def _little_memory() -> Iterator[None]:
-    """Lets TFDS shuffle on disk all that is not small.
+def _changed_library() -> Iterator[None]:
+    """Changes what TFDS does with what is large, or new in every process.
 
-    It would hold a gigabyte of each split in memory first.
+    It would hold a gigabyte of each split in memory before it shuffles on disk;
+    leave the order of features to protobuf, where it is another one in each
+    process; and read the checksums of every dataset that it knows: a quarter of
+    a second, and our downloads are not its affair (`magenta_lite.download`).
     """
-    from tensorflow_datasets.core import shuffle
-
-    usual = shuffle.MAX_MEM_BUFFER_SIZE
-    shuffle.MAX_MEM_BUFFER_SIZE = _MAX_SHUFFLE_BYTES
-    try:
-        yield
-    finally:
-        shuffle.MAX_MEM_BUFFER_SIZE = usual
-
-
-@contextlib.contextmanager
-def _same_bytes() -> Iterator[None]:
-    """Lets TFDS write an example in the same bytes in every process.
-
-    It leaves the order of features to protobuf, where it is another one in each
-    process.
-    """
-    from tensorflow_datasets.core import example_serializer
+    from tensorflow_datasets.core import example_serializer, shuffle
+    from tensorflow_datasets.core.download import checksums
 
     def serialize(serializer: Any, example: Any) -> bytes:
         found = serializer.get_tf_example(example)
         return found.SerializeToString(deterministic=True)
 
-    kind = example_serializer.ExampleSerializer
-    usual = kind.serialize_example
-    kind.serialize_example = serialize
-    try:
+    with contextlib.ExitStack() as stack:
+        for owner, name, value in (
+            (shuffle, "MAX_MEM_BUFFER_SIZE", _MAX_SHUFFLE_BYTES),
+            (
+                example_serializer.ExampleSerializer,
+                "serialize_example",
+                serialize,
+            ),
+            (checksums, "get_all_url_infos", dict),
+        ):
+            stack.callback(setattr, owner, name, getattr(owner, name))
+            setattr(owner, name, value)
         yield
-    finally:
-        kind.serialize_example = usual
-
-
-@contextlib.contextmanager
-def _no_checksums() -> Iterator[None]:
-    """Keeps TFDS from reading the checksums of every dataset that it knows.
-
-    Our downloads are not its affair (`magenta_lite.download`), and a quarter of
-    a second is long beside a small folder.
-    """
-    from tensorflow_datasets.core.download import checksums
-
-    usual = checksums.get_all_url_infos
-    checksums.get_all_url_infos = dict
-    try:
-        yield
-    finally:
-        checksums.get_all_url_infos = usual
 
 
 @contextlib.contextmanager

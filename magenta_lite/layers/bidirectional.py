@@ -18,7 +18,8 @@ class BidirectionalLstm(keras.layers.Layer):
       dropout: share of each layer's inputs that is dropped in training.
       reads_data: whether nothing is learnt below: no gradient reaches the
         inputs then.
-      kernel_initializer: of new weights of the first layer's inputs.
+      kernel_initializer: of new weights of the first layer's inputs; Keras's
+        own if None.
       name: of the layer.
     """
 
@@ -27,24 +28,15 @@ class BidirectionalLstm(keras.layers.Layer):
         units: tuple[int, ...],
         dropout: float = 0.0,
         reads_data: bool = False,
-        kernel_initializer: keras.initializers.Initializer | str = (
-            "glorot_uniform"
-        ),
+        kernel_initializer: keras.initializers.Initializer | None = None,
         name: str = "bidirectional",
     ) -> None:
         super().__init__(dtype="float32", name=name)
         self.reads_data = reads_data
         self.units = tuple(units)
         self.dropout = dropout
-        self.forward, self.backward = (
-            [
-                Lstm(n, name=f"{way}_{i}")
-                if i
-                else Lstm(n, kernel_initializer, name=f"{way}_{i}")
-                for i, n in enumerate(units)
-            ]
-            for way in ("fw", "bw")
-        )
+        self.forward = _layers("fw", units, kernel_initializer)
+        self.backward = _layers("bw", units, kernel_initializer)
 
     @property
     def output_depth(self) -> int:
@@ -125,6 +117,20 @@ class BidirectionalLstm(keras.layers.Layer):
             ahead = layers[0](ahead, are_data=are_data)
             back = layers[1](_reversed(back, lengths), are_data=are_data)
         return ahead, back
+
+
+def _layers(
+    way: str,
+    units: tuple[int, ...],
+    kernel_initializer: keras.initializers.Initializer | None,
+) -> list[Lstm]:
+    """The layers of one direction."""
+    # One initializer would give both directions the same weights.
+    first = kernel_initializer and kernel_initializer.clone()
+    return [
+        Lstm(n, None if i else first, name=f"{way}_{i}")
+        for i, n in enumerate(units)
+    ]
 
 
 def _reversed(sequence: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:

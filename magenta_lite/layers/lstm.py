@@ -60,23 +60,21 @@ class Lstm(RecurrentLayer):
 
     Args:
       units: depth of output and memory cell.
-      kernel_initializer: of new weights of the inputs.
+      kernel_initializer: of new weights of the inputs; Keras's own if None.
       **kwargs: Keras's own.
     """
 
     def __init__(
         self,
         units: int,
-        kernel_initializer: keras.initializers.Initializer | str = (
-            "glorot_uniform"
-        ),
+        kernel_initializer: keras.initializers.Initializer | None = None,
         **kwargs: object,
     ) -> None:
         super().__init__(dtype=layer_dtype(), **kwargs)
         self.units = units
         self.lstm = keras.layers.LSTM(
             units,
-            kernel_initializer=kernel_initializer,
+            kernel_initializer=kernel_initializer or "glorot_uniform",
             return_sequences=True,
             dtype=layer_dtype(),
             name="lstm",

@@ -113,7 +113,7 @@ class MusicVae(LatentModel):
         # A hierarchical encoder learns nothing where the decoder has learnt to
         # do without it first.
         self.latent = latent.DiagonalGaussian(
-            z_size, starts_apart=len(encoder_lengths) > 1
+            z_size, starts_apart=len(self.encoder.levels) > 1
         )
         self.decoder = self._make_decoder()
         if separate_parts:

@@ -307,7 +307,7 @@ class HierarchicalDecoder(Decoder):
                 lambda: (segments, core),
             )
         else:
-            number = tf.minimum(place, end - 1) // self.segment_length
+            number = place // self.segment_length
             core = tf.cond(
                 begins,
                 lambda: tf.nest.map_structure(

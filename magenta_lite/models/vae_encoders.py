@@ -108,10 +108,10 @@ class ClipEncoder(keras.layers.Layer):
 
 def _initializers(
     num_levels: int,
-) -> list[keras.initializers.Initializer | str]:
-    """Of the weights of each level's inputs."""
+) -> list[keras.initializers.Initializer | None]:
+    """Of the weights of each level's inputs; None: Keras's own."""
     if num_levels < 2:
-        return ["glorot_uniform"]
+        return [None]
     # Of the inputs of the lowest few are not 0, however many there are.
     lowest = keras.initializers.RandomNormal(stddev=0.7)
     others = [

@@ -288,3 +288,6 @@ def test_a_new_hierarchical_encoder_tells_clips_apart():
         spread[lengths] = np.std(mu, axis=0).mean() / np.mean(sigma)
     assert spread[()] < 0.01  # one Gaussian for all, as in the original
     assert spread[16, 16] > 0.3
+    for level in model.encoder.levels:  # each direction draws for itself
+        kernels = [way[0].weights[0] for way in (level.forward, level.backward)]
+        assert np.std(kernels[0] - kernels[1]) > np.std(kernels[0])
