@@ -87,7 +87,11 @@ def _loop_speed(
     """Events a second, and the seconds of the first call."""
     codec = parts.codec
     loop = DecodeLoop(
-        parts.model, codec.steps_table(), codec.pad, jit_compile=jit_compile
+        parts.model,
+        codec.steps_table(),
+        codec.pad,
+        jit_compile,
+        codec.note_events(),
     )
     num_events = max(128, _NUM_EVENTS.value // batch_size)
 

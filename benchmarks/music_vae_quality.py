@@ -11,7 +11,8 @@ type; they are printed.
   python benchmarks/music_vae_quality.py --tasks=melody_2bar,interpolation
 
 Tasks: `melody_2bar` (folk_tunes), `drums_2bar` (Groove, its own split),
-`melody_16bar_flat` and `melody_16bar_hierarchical` (equal in weights),
+`melody_16bar_flat` and `melody_16bar_hierarchical` (equal in weights; 2, 4 and
+8 bars come first, since neither learns anything from 16 bars at once),
 `humanize` (Groove, 2 bars; errors beside those of quantised input and of mean
 performances), `interpolation` (the model of melody_2bar: ways between pairs of
 test clips, beside mixing the two event by event).
@@ -59,6 +60,8 @@ class _Task:
       params: what it needs otherwise than the recipe says.
       targets: by the name of a figure.
       overlays: of gin/, behind the recipe.
+      lessons: params of trainings that come before, each of which starts from
+        the weights of the one before; the last one hands them to this task's.
     """
 
     recipe: str
@@ -66,23 +69,61 @@ class _Task:
     params: tuple[str, ...]
     targets: dict[str, float] = dataclasses.field(default_factory=dict)
     overlays: tuple[str, ...] = ()
+    lessons: tuple[tuple[str, ...], ...] = ()
 
 
-_SIXTEEN_BARS = (
-    "BATCH_SIZE=32",
-    "NUM_STEPS=10000",
-    "EVAL_EVERY=500",
-    "LEARNING_RATE=2e-3",
+_MELODIES = (
+    "EVAL_EVERY=200",
     "Z_SIZE=256",
     "ENCODER_UNITS=(128,)",
-    # Both read bar by bar: what is compared are the decoders.
-    "MusicVae.encoder_lengths=(16,16)",
     "FREE_BITS=0.0",
     "MAX_BETA=0.01",
-    "BETA_RATE=0.9999",
     "MelodyClipCodec.max_clips=None",
     "RandomTranspose.shifts=(-3,-2,-1,0,1,2,3)",
 )
+_LESSONS = (
+    (2, 2500, 2e-3, 0.999),
+    (4, 1200, 1e-3, 0.99),
+    (8, 1200, 1e-3, 0.99),
+)
+"""Bars, steps, learning rate, rate of beta."""
+_SIXTEEN_BARS = (16, 9000, 1e-3, 0.99)
+
+
+def _melodies(
+    lesson: tuple[int, int, float, float], own: str, hierarchical: bool
+) -> tuple[str, ...]:
+    """Params for melodies of some bars, as many events a step as of 16.
+
+    Both models read bar by bar: what is compared are the decoders.
+    """
+    bars, steps, learning_rate, beta_rate = lesson
+    params = [
+        own,
+        f"NUM_BARS={bars}",
+        f"BATCH_SIZE={512 // bars}",
+        f"NUM_STEPS={steps}",
+        f"LEARNING_RATE={learning_rate}",
+        f"BETA_RATE={beta_rate}",
+        f"MusicVae.encoder_lengths=(16,{bars})",
+    ]
+    if hierarchical:
+        params.append(f"MusicVae.decoder_lengths=({bars},16)")
+    return (*_MELODIES, *params)
+
+
+def _sixteen_bars(recipe: str, units: str, hierarchical: bool) -> _Task:
+    """Melodies of 16 bars, after 2, 4 and 8: weights know no length."""
+    own = f"DECODER_UNITS={units}"
+    return _Task(
+        recipe,
+        "folk_tunes",
+        _melodies(_SIXTEEN_BARS, own, hierarchical),
+        overlays=_TRANSPOSED,
+        lessons=tuple(_melodies(x, own, hierarchical) for x in _LESSONS),
+    )
+
+
 _COSINE = ("runs/cosine.gin",)
 _TRANSPOSED = (*_COSINE, "runs/transposition.gin")
 _TASKS = {
@@ -98,17 +139,9 @@ _TASKS = {
         (),
         {"sampled_accuracy": 0.85, "active_units": 16},
     ),
-    "melody_16bar_flat": _Task(
-        "flat-mel_16bar",
-        "folk_tunes",
-        (*_SIXTEEN_BARS, "DECODER_UNITS=(161,161)"),
-        overlays=_TRANSPOSED,
-    ),
-    "melody_16bar_hierarchical": _Task(
-        "hierdec-mel_16bar",
-        "folk_tunes",
-        (*_SIXTEEN_BARS, "DECODER_UNITS=(128,128)"),
-        overlays=_TRANSPOSED,
+    "melody_16bar_flat": _sixteen_bars("flat-mel_16bar", "(161,161)", False),
+    "melody_16bar_hierarchical": _sixteen_bars(
+        "hierdec-mel_16bar", "(128,128)", True
     ),
     "humanize": _Task(
         "groovae_2bar_humanize",
@@ -148,20 +181,17 @@ def _measure(name: str, work_dir: pathlib.Path) -> dict:
     task = _TASKS[name]
     dataset = _DATASET.value or task.dataset
     data_dir = f"--data_dir={work_dir / 'data'}"
-    run_dir, bundle = work_dir / name, work_dir / f"{name}.mag"
+    run_dir = work_dir / name
     if dataset != "synthetic":
         _run("prepare", f"--dataset={dataset}", data_dir)
-    params = [*task.params, f"SEED={_SEED.value}", *_GIN_PARAM.value]
     start = time.perf_counter()
-    _run(
-        "train",
-        f"--gin_file=recipes/music_vae/{task.recipe}.gin",
-        *(f"--gin_file={overlay}" for overlay in task.overlays),
-        *(f"--gin_param={param}" for param in params),
-        f"--dataset={dataset}",
-        f"--run_dir={run_dir}",
-        data_dir,
-    )
+    params, warm = [], None
+    for number, chosen in enumerate((*task.lessons, task.params)):
+        is_last = number == len(task.lessons)
+        part = name if is_last else f"{name}_lesson_{number + 1}"
+        params = [*chosen, f"SEED={_SEED.value}", *_GIN_PARAM.value]
+        _train(task, dataset, work_dir, part, params, warm)
+        warm = work_dir / f"{part}.mag"
     seconds = time.perf_counter() - start
     result_file = work_dir / f"{name}.json"
     _run(
@@ -172,12 +202,6 @@ def _measure(name: str, work_dir: pathlib.Path) -> dict:
         f"--output_json={result_file}",
         f"--map_png={work_dir / f'{name}.png'}",
     )
-    _run(
-        "export",
-        f"--run_dir={run_dir}",
-        f"--bundle_file={bundle}",
-        "--overwrite",
-    )
     result = json.loads(result_file.read_text())
     return {
         "figures": _figures(result, run_dir),
@@ -185,6 +209,35 @@ def _measure(name: str, work_dir: pathlib.Path) -> dict:
         "training_seconds": seconds,
         "evaluation": result,
     }
+
+
+def _train(
+    task: _Task,
+    dataset: str,
+    work_dir: pathlib.Path,
+    part: str,
+    params: list[str],
+    warm_start_bundle: pathlib.Path | None,
+) -> None:
+    """One training, and the bundle of it."""
+    run_dir = work_dir / part
+    arguments = [
+        f"--gin_file=recipes/music_vae/{task.recipe}.gin",
+        *(f"--gin_file={overlay}" for overlay in task.overlays),
+        *(f"--gin_param={param}" for param in params),
+        f"--dataset={dataset}",
+        f"--run_dir={run_dir}",
+        f"--data_dir={work_dir / 'data'}",
+    ]
+    if warm_start_bundle is not None:
+        arguments.append(f"--warm_start_bundle={warm_start_bundle}")
+    _run("train", *arguments)
+    _run(
+        "export",
+        f"--run_dir={run_dir}",
+        f"--bundle_file={work_dir / f'{part}.mag'}",
+        "--overwrite",
+    )
 
 
 def _figures(result: dict, run_dir: pathlib.Path) -> dict[str, float]:

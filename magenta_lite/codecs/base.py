@@ -104,7 +104,9 @@ class DecodeContext:
 
 @dataclasses.dataclass(frozen=True)
 class NoteEvents:
-    """How notes and time stand in plain events, for augmentation.
+    """How notes and time stand in plain events.
+
+    Augmentation moves and drops notes by it, and generation follows them.
 
     Time passes either in every event, one step each, `rest` being the one that
     does nothing else; or in `shifts` alone, other events taking no time.

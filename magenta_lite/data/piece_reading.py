@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
-
-import numpy as np
 
 from magenta_lite.data import contours, corpus_statistics, near_duplicates
 from magenta_lite.data.pieces import Piece, Reject
@@ -18,13 +16,6 @@ _NOTE_FIELDS = (
     *("pitch", "velocity", "start_time", "end_time"),
     *("instrument", "is_drum"),
 )
-_DTYPES = {
-    **dict.fromkeys(("start_time", "end_time", "time", "qpm"), np.float64),
-    **dict.fromkeys(("pitch", "velocity", "instrument"), np.int64),
-    **dict.fromkeys(("numerator", "denominator"), np.int64),
-    "is_drum": np.bool_,
-}
-_LARGE_BYTES = 2**14
 
 
 def read_and_describe(
@@ -42,13 +33,8 @@ def describe(piece: Piece) -> Piece:
 
     A piece whose split the source has settled is not compared with others.
     """
-    message = None
-    if len(piece.sequence) < _LARGE_BYTES:
-        message = NoteSequence.FromString(piece.sequence)
     notes, tempos, meters = (
         wire.decode_repeated(piece.sequence, _FIELDS[field], names)
-        if message is None
-        else _columns(getattr(message, field), names)
         for field, names in (
             ("notes", _NOTE_FIELDS),
             ("tempos", ("time", "qpm")),
@@ -66,15 +52,3 @@ def describe(piece: Piece) -> Piece:
             notes, tempos, meters, piece.seconds
         ),
     )
-
-
-def _columns(
-    messages: Sequence[Any], names: Sequence[str]
-) -> dict[str, np.ndarray]:
-    """As `wire.decode_repeated`, which is slower for a few messages."""
-    return {
-        name: np.array(
-            [getattr(message, name) for message in messages], _DTYPES[name]
-        )
-        for name in names
-    }

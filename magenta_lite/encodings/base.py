@@ -282,7 +282,9 @@ class Encoding(EncodingPart, abc.ABC):
         told more cheaply, and where labels are vectors.
 
         Args:
-          allowed_events: bool `[num_events]`.
+          allowed_events: bool `[batch, num_events]`, or `[batch, fields,
+            num_events]` where events are vectors; `[1, ...]` if it is the
+            same for all rows.
           state: the state after the last event, as for `event`.
 
         Returns:
@@ -292,7 +294,7 @@ class Encoding(EncodingPart, abc.ABC):
         Raises:
           UserError: if this encoding cannot tell.
         """
-        if self.head.label_shape or allowed_events.shape.rank != 1:
+        if self.head.label_shape or allowed_events.shape.rank != 2:
             raise UserError(
                 f"{type(self).__name__} cannot be constrained; leave out what "
                 "limits pitches, scales or drums."
@@ -304,8 +306,10 @@ class Encoding(EncodingPart, abc.ABC):
             lambda leaf: tf.repeat(leaf, self.num_classes, axis=0), state
         )
         events = self.event(tf.tile(labels, [batch_size]), repeated)
-        allowed = tf.gather(allowed_events, events)
-        return tf.reshape(allowed, [batch_size, self.num_classes])
+        events = tf.reshape(events, [batch_size, self.num_classes])
+        if allowed_events.shape[0] == 1:
+            return tf.gather(allowed_events[0], events)
+        return tf.gather(allowed_events, events, batch_dims=1)
 
 
 def check_names(request: Mapping[str, Any], known: tuple[str, ...]) -> None:

@@ -170,8 +170,8 @@ class ConditionalEncoding(Encoding):
     ) -> tf.Tensor:
         """Asks the target about its own fields; see `Encoding`."""
         if self._num_fields:
-            own = allowed_events[: -self._num_fields]
-            allowed_events = own[0] if own.shape[0] == 1 else own
+            own = allowed_events[:, : -self._num_fields]
+            allowed_events = own[:, 0] if own.shape[1] == 1 else own
         return self.target.allowed_labels(allowed_events, state["target"])
 
     @property

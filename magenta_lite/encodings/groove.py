@@ -131,11 +131,11 @@ class GrooveEncoding(MemorylessEncoding):
     def allowed_labels(
         self, allowed_events: tf.Tensor, state: Any
     ) -> tf.Tensor:
-        """Bool `[1, 3 * drums, 2]`: hits; the rest is no choice."""
+        """Bool `[batch, 3 * drums, 2]`: hits; the rest is no choice."""
         del state
-        hits = allowed_events[: self.num_drums, :2]
-        rest = tf.ones([2 * self.num_drums, 2], tf.bool)
-        return tf.concat([hits, rest], axis=0)[tf.newaxis]
+        hits = allowed_events[:, : self.num_drums, :2]
+        rest = tf.ones([hits.shape[0], 2 * self.num_drums, 2], tf.bool)
+        return tf.concat([hits, rest], axis=1)
 
     def _numbers(
         self, events: tf.Tensor

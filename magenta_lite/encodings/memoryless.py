@@ -37,3 +37,13 @@ class MemorylessEncoding(Encoding, abc.ABC):
         """The label itself, int32; see `Encoding`."""
         del state
         return tf.cast(label, tf.int32)
+
+    def allowed_labels(
+        self, allowed_events: tf.Tensor, state: Any
+    ) -> tf.Tensor:
+        """The same, since labels are events; see `Encoding`."""
+        del state
+        if self.head.label_shape:
+            return allowed_events
+        # Other fields of a vector may have more values.
+        return allowed_events[:, : self.num_classes]

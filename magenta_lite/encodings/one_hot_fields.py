@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import gin
 import tensorflow as tf
@@ -52,10 +51,3 @@ class OneHotFieldsEncoding(MemorylessEncoding):
             for field, size in enumerate(self.field_sizes)
         ]
         return tf.concat(one_hots, axis=-1)
-
-    def allowed_labels(
-        self, allowed_events: tf.Tensor, state: Any
-    ) -> tf.Tensor:
-        """Bool `[1, fields, values]`: labels are events."""
-        del state
-        return allowed_events[tf.newaxis]

@@ -60,6 +60,6 @@ class PianorollEncoding(MemorylessEncoding):
     def allowed_labels(
         self, allowed_events: tf.Tensor, state: Any
     ) -> tf.Tensor:
-        """Bool `[1, keys, 2]` for allowed events `[keys, values]`."""
+        """Bool `[batch, keys, 2]` for events `[batch, keys, values]`."""
         del state
-        return allowed_events[tf.newaxis, :, :2]
+        return allowed_events[..., :2]

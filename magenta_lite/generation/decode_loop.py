@@ -10,12 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from magenta_lite.codecs.base import NoteEvents
 from magenta_lite.generation.guidance import (
     Guidance,
     GuidanceTensors,
     rounded_up,
 )
 from magenta_lite.generation.samplers import Sampler
+from magenta_lite.generation.sounding import SoundingNotes
 from magenta_lite.models.base import Model
 
 _MAX_CACHED = 32
@@ -45,6 +47,7 @@ class Rows(NamedTuple):
       last: int32 `[batch, *event_shape]`, the last events.
       encoding_state: of the encoding, before the last event.
       model_state: of the model, before the last event.
+      sounding: bool `[batch, notes]`; () where notes are not ended singly.
       steps: int32 `[batch]`, time steps so far.
       counts: int32 `[batch]`, events so far; does not grow after the end.
       log_likelihood: float32 `[batch]`.
@@ -55,6 +58,7 @@ class Rows(NamedTuple):
     last: tf.Tensor
     encoding_state: Any
     model_state: Any
+    sounding: Any
     steps: tf.Tensor
     counts: tf.Tensor
     log_likelihood: tf.Tensor
@@ -98,6 +102,8 @@ class DecodeLoop:
       steps_table: how long each event lasts, see `Codec.steps_table`: int32
         `[num_events]`, or `[fields, num_events]` where events are vectors.
       pad: what stands behind the end of a row, in every field.
+      note_events: which events start and end notes; where they end them one by
+        one, only what sounds is ended, and only what does not is started.
       jit_compile: whether XLA compiles the loop: about half a second at the
         first call of a size, then several times faster.
     """
@@ -108,11 +114,13 @@ class DecodeLoop:
         steps_table: np.ndarray,
         pad: int = 0,
         jit_compile: bool = True,
+        note_events: NoteEvents | None = None,
     ) -> None:
         self.model = model
         self.steps_table = np.asarray(steps_table, np.int32)
         self.pad = pad
         self.jit_compile = jit_compile
+        self._notes = SoundingNotes.of(note_events)
         self._compiled: collections.OrderedDict[Hashable, Callable] = (
             collections.OrderedDict()
         )
@@ -281,11 +289,15 @@ class DecodeLoop:
           rows: after `look`.
           start: what the loop was given.
         """
-        if start.guidance.allowed_events is None:
+        allowed = start.guidance.allowed_events
+        if allowed is not None:
+            allowed = allowed[tf.newaxis]
+        if self._notes is not None:
+            audible = self._notes.allowed_events(rows.sounding)
+            allowed = audible if allowed is None else allowed & audible
+        if allowed is None:
             return None
-        return self.model.encoding.allowed_labels(
-            start.guidance.allowed_events, rows.encoding_state
-        )
+        return self.model.encoding.allowed_labels(allowed, rows.encoding_state)
 
     def append(
         self,
@@ -311,6 +323,7 @@ class DecodeLoop:
                 rows.events, [[rows.time]], events[tf.newaxis]
             ),
             last=events,
+            sounding=self._sounding(rows.sounding, events),
             steps=rows.steps + tf.where(unfinished, lasts, 0),
             counts=rows.counts + tf.cast(unfinished, tf.int32),
             log_likelihood=rows.log_likelihood
@@ -347,6 +360,10 @@ class DecodeLoop:
             return None
         first = tf.logical_and(rows.time == start.primer_length, rows.steps < 1)
         return tf.logical_or(first, self._lasts(rows.last) > 0)
+
+    def _sounding(self, before: Any, events: tf.Tensor) -> Any:
+        """What sounds after one event more of each row."""
+        return self._notes.after(before, events) if self._notes else before
 
     def _lasts(self, events: tf.Tensor) -> tf.Tensor:
         """Time steps of events `[..., *event_shape]`: int32 `[...]`."""
@@ -410,12 +427,16 @@ class DecodeLoop:
         """Every row with the first event of the primer, if there is one."""
         steps = self._lasts(buffer[0]) if has_primer else tf.constant(0)
         events = tf.repeat(buffer[:, tf.newaxis], batch_size, axis=1)
+        sounding = self._notes.none(batch_size) if self._notes else ()
+        if has_primer:
+            sounding = self._sounding(sounding, events[0])
         return Rows(
             time=tf.constant(int(has_primer)),
             events=events,
             last=events[0],
             encoding_state=self.model.encoding.initial_state(batch_size),
             model_state=self.model.initial_state(batch_size, conditioning),
+            sounding=sounding,
             steps=tf.fill([batch_size], steps),
             counts=tf.fill([batch_size], int(has_primer)),
             log_likelihood=tf.zeros([batch_size]),

@@ -81,7 +81,11 @@ class Generator:
         self.description = description
         self._steps_table = codec.steps_table()
         self._loop = DecodeLoop(
-            model, self._steps_table, codec.pad, jit_compile
+            model,
+            self._steps_table,
+            codec.pad,
+            jit_compile,
+            codec.note_events(),
         )
 
     def generate(

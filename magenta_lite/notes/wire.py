@@ -13,11 +13,12 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
+from magenta_lite.notes import wire_alike
 from magenta_lite.notes.chain import Chains
 from magenta_lite.notes.proto import NoteSequence
 
@@ -35,6 +36,9 @@ _FIXED_BYTES = {_FIXED64: 8, _FIXED32: 4}
 _MAX_VARINT_BYTES = 10
 _CONTINUES = 0x80
 """This bit of a byte says that the number goes on in the next one."""
+
+_SMALL_RUN, _MAX_SMALL_RUNS = 8, 8
+"""After so many runs of fewer messages of one size, sizes are seen to mix."""
 
 _Part: TypeAlias = tuple[np.ndarray, "int | np.ndarray"]
 """Bytes `[rows or 1, width]`, and how many of them are written in each row:
@@ -208,12 +212,37 @@ def decode_repeated(
       The fields by name, `[messages]` each: float64 for doubles, bool, else
       int64.
     """
-    places, ends = _message_bounds(data, field)
+    fields = _fields(field.message_type)
+    parts = []
+    for run in _runs_of(data, field):
+        columns = None
+        if run.is_alike:
+            columns = wire_alike.read_columns(data, *run.bounds, fields, names)
+        parts.append(columns or _read_any(data, *run.bounds, fields, names))
+    if len(parts) == 1:
+        return parts[0]
+    return {
+        name: np.concatenate(
+            [np.zeros(0, dtype), *(columns[name] for columns in parts)]
+        )
+        for name, dtype in fields.values()
+        if name in names
+    }
+
+
+def _read_any(
+    data: bytes,
+    places: np.ndarray,
+    ends: np.ndarray,
+    fields: Mapping[int, tuple[str, type]],
+    names: Sequence[str],
+) -> dict[str, np.ndarray]:
+    """Reads messages of any layout, from `places` to `ends`."""
     padded = data + bytes(_MAX_VARINT_BYTES)
     table = _window(padded, np.uint8)
     columns: dict[str, np.ndarray] = {}
     # protobuf writes fields by number, and behind them those it knows not.
-    for name, tag, dtype in _layout(field.message_type):
+    for tag, (name, dtype) in fields.items():
         if name in names:
             columns[name] = np.zeros(len(places), dtype)
         here = (table[places] == tag) & (places < ends)
@@ -228,42 +257,49 @@ def decode_repeated(
 
 
 @functools.cache
-def _layout(message_type: Descriptor) -> list[tuple[str, int, type]]:
-    """The name, tag and dtype of a message's fields, in order of number."""
+def _fields(message_type: Descriptor) -> dict[int, tuple[str, type]]:
+    """Name and dtype of a message's fields by their tags, by number."""
     kinds = {
         FieldDescriptor.TYPE_DOUBLE: np.float64,
         FieldDescriptor.TYPE_BOOL: np.bool_,
     }
-    return [
-        (one.name, int(_tag(one)[0, 0]), kinds.get(one.type, np.int64))
+    return {
+        int(_tag(one)[0, 0]): (one.name, kinds.get(one.type, np.int64))
         for one in sorted(message_type.fields, key=lambda one: one.number)
-    ]
+    }
 
 
-def _message_bounds(
-    data: bytes, field: FieldDescriptor
-) -> tuple[np.ndarray, np.ndarray]:
-    """Where the messages of a field start and end: int64 `[messages]` both."""
+class _Run(NamedTuple):
+    """Messages, or other values, of one field, one behind the other.
+
+    Attributes:
+      tag: of the field.
+      bounds: where they start and where they end: int64 `[values]` both.
+      is_alike: whether they are of one size.
+    """
+
+    tag: int
+    bounds: tuple[np.ndarray, np.ndarray]
+    is_alike: bool
+
+
+def _runs_of(data: bytes, field: FieldDescriptor) -> Iterator[_Run]:
+    """All messages of a field, in order."""
     tag = int(_tag(field)[0, 0])
-    starts = [np.zeros(0, np.int64)]
-    ends = [np.zeros(0, np.int64)]
-    for key, first, last in _runs(data):
-        if key > tag:
+    for run in _runs(data):
+        if run.tag > tag:
             break  # protobuf writes fields by number.
-        if key == tag:
-            starts.append(first)
-            ends.append(last)
-    return np.concatenate(starts), np.concatenate(ends)
+        if run.tag == tag:
+            yield run
 
 
-def _runs(data: bytes) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+def _runs(data: bytes) -> Iterator[_Run]:
     """The fields of a message in order; short messages of one field together.
 
-    Yields:
-      The tag, where the values of it start and where they end.
+    Those of one size together, or of any where sizes change again and again.
     """
     table = np.frombuffer(data, np.uint8)
-    place = 0
+    place = num_small = 0
     while place < len(data):
         key, value_place = _read_varint(data, place)
         kind = key & 7
@@ -271,16 +307,33 @@ def _runs(data: bytes) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
             size, value_place = _read_varint(data, value_place)
             behind = value_place + size
             if size < _CONTINUES and data[behind : behind + 1] == bytes([key]):
-                starts, ends = _run_of_short(table, place)
-                place = int(ends[-1])
-                yield key, starts, ends
+                is_alike = num_small < _MAX_SMALL_RUNS
+                bounds = (
+                    _run_of_one_size(table, place)
+                    if is_alike
+                    else _run_of_short(table, place)
+                )
+                num_small += len(bounds[0]) < _SMALL_RUN
+                place = int(bounds[1][-1])
+                yield _Run(key, bounds, is_alike)
                 continue
             place = behind
         elif kind == _VARINT:
             _, place = _read_varint(data, value_place)
         else:
             place = value_place + _FIXED_BYTES[kind]
-        yield key, np.array([value_place]), np.array([place])
+        bounds = np.array([value_place]), np.array([place])
+        yield _Run(key, bounds, is_alike=True)
+
+
+def _run_of_one_size(
+    table: np.ndarray, place: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The messages from a place on that have its tag and its size."""
+    size = int(table[place + 1])
+    count = wire_alike.count_alike(table, place)
+    starts = place + 2 + (size + 2) * np.arange(count)
+    return starts, starts + size
 
 
 def _run_of_short(

@@ -130,9 +130,9 @@ def test_limits_hold_for_the_event_of_every_label(configured):
     rng = np.random.default_rng(0)
     shape = (*codec.event_shape, codec.num_events)
     allowed = rng.random(shape) < 0.5
-    labels = encoding.allowed_labels(tf.constant(allowed), state)
+    labels = encoding.allowed_labels(tf.constant(allowed[np.newaxis]), state)
     assert labels.dtype == tf.bool and labels.shape[0] in (1, 2)
-    everything = encoding.allowed_labels(tf.ones(shape, tf.bool), state)
+    everything = encoding.allowed_labels(tf.ones([1, *shape], tf.bool), state)
     assert everything.numpy().all()
     if not isinstance(encoding.head, Categorical):
         assert labels.shape[1:2] == encoding.head.label_shape

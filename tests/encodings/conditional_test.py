@@ -93,7 +93,7 @@ def test_limits_reach_the_target_through_repeats():
     told = tf.zeros([2, 1])
     _, state = encoding.step(tf.constant([[1, 0], [2, 0]]), state, told)
     allowed = tf.constant([[True, False, True], [True, True, False]])
-    labels = encoding.allowed_labels(allowed, state)
+    labels = encoding.allowed_labels(allowed[tf.newaxis], state)
     # The last label repeats the last event: 1 in row 0, 2 in row 1.
     np.testing.assert_array_equal(
         labels, [[True, False, True, False], [True, False, True, True]]

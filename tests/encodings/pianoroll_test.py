@@ -55,7 +55,7 @@ def test_keys_that_may_not_sound():
     encoding, _, _ = _events()
     allowed = np.ones([88, 3], bool)
     allowed[:20, 1] = False
-    labels = encoding.allowed_labels(tf.constant(allowed), ())
+    labels = encoding.allowed_labels(tf.constant(allowed[np.newaxis]), ())
     assert labels.shape == (1, 88, 2)
     assert labels.numpy()[0, :, 1].tolist() == [False] * 20 + [True] * 68
     assert labels.numpy()[0, :, 0].all()
