@@ -15,11 +15,14 @@ Tasks: `melody_2bar` (folk_tunes), `drums_2bar` (Groove, its own split),
 8 bars come first, since neither learns anything from 16 bars at once),
 `humanize` (Groove, 2 bars; errors beside those of quantised input and of mean
 performances), `interpolation` (the model of melody_2bar: ways between pairs of
-test clips, beside mixing the two event by event).
+test clips, beside mixing the two event by event), `bars` (how much of each bar
+comes back from the models of 16).
 
 Try it out in minutes: `--gin_param=NUM_STEPS=20 --gin_param=EVAL_EVERY=10
 --dataset=synthetic --num_pairs=8`.
 """
+
+from __future__ import annotations
 
 import dataclasses
 import json
@@ -27,8 +30,14 @@ import pathlib
 import subprocess
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from absl import app, flags
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from magenta_lite.codecs.base import Codec
 
 _WORK_DIR = flags.DEFINE_string(
     "work_dir", "runs/music_vae_quality", "Datasets, runs, bundles are here."
@@ -45,6 +54,7 @@ _NUM_PAIRS = flags.DEFINE_integer(
 _SEED = flags.DEFINE_integer("seed", 0, "Of trainings and draws.")
 _OUTPUT_JSON = flags.DEFINE_string("output_json", None, "Where to write.")
 _CHILD = flags.DEFINE_string("child", None, "Internal: measure this bundle.")
+_CHILD_TASK = flags.DEFINE_string("child_task", None, "Internal: in this way.")
 
 _ROOT = pathlib.Path(__file__).resolve().parents[1]
 _NUM_POINTS = 11
@@ -164,8 +174,8 @@ _TASKS = {
 }
 _CHOSEN = flags.DEFINE_list(
     "tasks",
-    [*_TASKS, "interpolation"],
-    f"Which of {', '.join(_TASKS)}, interpolation.",
+    [*_TASKS, "interpolation", "bars"],
+    f"Which of {', '.join(_TASKS)}, interpolation, bars.",
 )
 
 
@@ -270,13 +280,14 @@ def _figures(result: dict, run_dir: pathlib.Path) -> dict[str, float]:
     return figures
 
 
-def _interpolation(work_dir: pathlib.Path) -> dict:
-    """Measures in a process of its own, which loads TensorFlow."""
-    bundle = work_dir / "melody_2bar.mag"
+def _in_child(task: str, name: str, work_dir: pathlib.Path) -> dict:
+    """Measures a bundle in a process of its own, which loads TensorFlow."""
+    bundle = work_dir / f"{name}.mag"
     if not bundle.exists():
-        raise SystemExit(f"{bundle} is missing; the task melody_2bar makes it.")
+        raise SystemExit(f"{bundle} is missing; the task {name} makes it.")
     arguments = [
         f"--child={bundle}",
+        f"--child_task={task}",
         f"--work_dir={work_dir}",
         f"--num_pairs={_NUM_PAIRS.value}",
         f"--seed={_SEED.value}",
@@ -292,29 +303,52 @@ def _interpolation(work_dir: pathlib.Path) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def _clips(codec: Codec, split: str, work_dir: pathlib.Path) -> np.ndarray:
+    """The clips of a split of folk_tunes: int `[clips, time]`."""
+    import numpy as np
+
+    from magenta_lite.cli import open_dataset
+    from magenta_lite.data import event_cache
+
+    data_dir = str(work_dir / "data")
+    dataset = open_dataset.open_dataset(
+        _DATASET.value or _TASKS["melody_2bar"].dataset, data_dir
+    )
+    cache = event_cache.build_event_cache(
+        dataset, split, codec, open_dataset.cache_dir(data_dir)
+    )
+    return np.stack(list(cache.examples()))
+
+
+def _measure_bars(bundle: str, work_dir: pathlib.Path) -> dict:
+    """The share of the test split's events that come back, of each bar."""
+    import numpy as np
+
+    import magenta_lite
+    from magenta_lite.generation.clip_input import Clip
+    from magenta_lite.generation.options import Settings
+
+    generator = magenta_lite.load_bundle(bundle)
+    clips = _clips(generator.codec, "test", work_dir)
+    mu = generator.latents([Clip(clip) for clip in clips]).mu
+    events, _ = generator.draw(mu, Settings(seed=_SEED.value))
+    same = np.stack(events)[:, : clips.shape[1]] == clips
+    by_bar = same.reshape([len(clips), 16, -1]).mean(axis=(0, 2))
+    return {"accuracy_by_bar": by_bar.tolist()}
+
+
 def _measure_interpolation(bundle: str, work_dir: pathlib.Path) -> dict:
     """Distances along ways in the latent space, and along direct mixes."""
     import numpy as np
 
     import magenta_lite
-    from magenta_lite.cli import open_dataset
-    from magenta_lite.data import event_cache
     from magenta_lite.evaluation import interpolation
     from magenta_lite.generation import latent_points
     from magenta_lite.generation.clip_input import Clip
     from magenta_lite.generation.options import Settings
 
     generator = magenta_lite.load_bundle(bundle)
-    data_dir = str(work_dir / "data")
-    name = _DATASET.value or _TASKS["melody_2bar"].dataset
-    dataset = open_dataset.open_dataset(name, data_dir)
-    train, test = (
-        event_cache.build_event_cache(
-            dataset, split, generator.codec, open_dataset.cache_dir(data_dir)
-        )
-        for split in ("train", "test")
-    )
-    clips = np.stack(list(test.examples()))
+    clips = _clips(generator.codec, "test", work_dir)
     order = np.random.default_rng(_SEED.value).permutation(len(clips))
     pairs = min(_NUM_PAIRS.value, len(clips) // 2)
     starts, ends = clips[order[:pairs]], clips[order[pairs : 2 * pairs]]
@@ -331,7 +365,7 @@ def _measure_interpolation(bundle: str, work_dir: pathlib.Path) -> dict:
             starts, ends, _NUM_POINTS, _SEED.value
         ),
     }
-    training = list(train.examples())
+    training = list(_clips(generator.codec, "train", work_dir))
     return {
         "num_pairs": pairs,
         **{
@@ -358,6 +392,11 @@ def _tell(name: str, result: dict) -> None:
                 row = " ".join(f"{value:6.3f}" for value in values)
                 print(f"  {kind + ' ' + what:<24}{row}")
         return
+    if name == "bars":
+        for model, found in result.items():
+            row = " ".join(f"{x:5.3f}" for x in found["accuracy_by_bar"])
+            print(f"  {model:<28}{row}")
+        return
     targets = _TASKS[name].targets
     for figure, value in result["figures"].items():
         target = f"  (target {targets[figure]})" if figure in targets else ""
@@ -370,13 +409,23 @@ def main(argv: list[str]) -> None:
     del argv
     work_dir = pathlib.Path(_WORK_DIR.value).resolve()
     if _CHILD.value:
-        print(json.dumps(_measure_interpolation(_CHILD.value, work_dir)))
+        measures = {
+            "interpolation": _measure_interpolation,
+            "bars": _measure_bars,
+        }
+        measure = measures[_CHILD_TASK.value]
+        print(json.dumps(measure(_CHILD.value, work_dir)))
         return
     work_dir.mkdir(parents=True, exist_ok=True)
     results = {}
     for name in _CHOSEN.value:
         if name == "interpolation":
-            results[name] = _interpolation(work_dir)
+            results[name] = _in_child(name, "melody_2bar", work_dir)
+        elif name == "bars":
+            results[name] = {
+                model: _in_child(name, model, work_dir)
+                for model in ("melody_16bar_hierarchical", "melody_16bar_flat")
+            }
         else:
             results[name] = _measure(name, work_dir)
         _tell(name, results[name])
