@@ -311,8 +311,10 @@ def test_repairs(play):
 
     short, _ = lengths("--max_note_seconds=0.25")
     assert max(short) <= 0.2501
-    long, _ = lengths("--min_note_seconds=0.25")
-    assert min(long) >= 0.245 and len(long) < len(raw.notes)
+    unchanged = sorted(n.end_time - n.start_time for n in raw.notes)
+    middle = unchanged[len(unchanged) // 2]
+    long, _ = lengths(f"--min_note_seconds={middle}")
+    assert min(long) >= middle - 0.005 and len(long) < len(raw.notes)
     _, on_grid = lengths("--requantize=2")
     for note in on_grid.notes:
         assert note.start_time * 4 == pytest.approx(
