@@ -302,11 +302,11 @@ def test_new_notes_keep_to_range_and_scale(play, family, num_steps):
 
 
 def test_repairs(play):
-    raw = play("performance_rnn", "--num_steps=600")
+    raw = play("performance_rnn", "--num_steps=6000")
     assert any(n.end_time - n.start_time > 0.5 for n in raw.notes)
 
     def lengths(*arguments):
-        made = play("performance_rnn", "--num_steps=600", *arguments)
+        made = play("performance_rnn", "--num_steps=6000", *arguments)
         return [n.end_time - n.start_time for n in made.notes], made
 
     short, _ = lengths("--max_note_seconds=0.25")
