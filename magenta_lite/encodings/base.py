@@ -307,9 +307,14 @@ class Encoding(EncodingPart, abc.ABC):
         )
         events = self.event(tf.tile(labels, [batch_size]), repeated)
         events = tf.reshape(events, [batch_size, self.num_classes])
-        if allowed_events.shape[0] == 1:
-            return tf.gather(allowed_events[0], events)
-        return tf.gather(allowed_events, events, batch_dims=1)
+        num_rows = max(batch_size, allowed_events.shape[0])
+        return tf.gather(
+            tf.broadcast_to(
+                allowed_events, [num_rows, allowed_events.shape[1]]
+            ),
+            tf.broadcast_to(events, [num_rows, self.num_classes]),
+            batch_dims=1,
+        )
 
 
 def check_names(request: Mapping[str, Any], known: tuple[str, ...]) -> None:

@@ -37,7 +37,7 @@ _MAX_VARINT_BYTES = 10
 _CONTINUES = 0x80
 """This bit of a byte says that the number goes on in the next one."""
 
-_SMALL_RUN, _MAX_SMALL_RUNS = 8, 8
+_SMALL_RUN, _MAX_SMALL_RUNS = 64, 8
 """After so many runs of fewer messages of one size, sizes are seen to mix."""
 
 _Part: TypeAlias = tuple[np.ndarray, "int | np.ndarray"]

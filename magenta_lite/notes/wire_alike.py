@@ -14,6 +14,9 @@ _CONTINUES = 0x80
 _DOUBLE_BYTES = 8
 _ALL, _NONE = 0xFF, 0
 
+_AT_FIRST = 64
+"""Messages that are looked at together; twice as many each time."""
+
 
 def count_alike(table: np.ndarray, place: int) -> int:
     """How many messages from a place on have its tag and its size.
@@ -24,9 +27,17 @@ def count_alike(table: np.ndarray, place: int) -> int:
     """
     width = 2 + int(table[place + 1])
     most = (len(table) - place) // width
-    heads = table[place : place + most * width].reshape([most, width])[:, :2]
-    differs = (heads != heads[0]).any(axis=1)
-    return int(differs.argmax()) if differs.any() else most
+    count, at_once = 1, _AT_FIRST
+    while count < most:
+        # Looking at all that follows would be quadratic where sizes change.
+        end = min(count + at_once, most)
+        ahead = table[place + count * width : place + end * width]
+        heads = ahead.reshape([-1, width])[:, :2]
+        differs = (heads != table[place : place + 2]).any(axis=1)
+        if differs.any():
+            return count + int(differs.argmax())
+        count, at_once = end, 2 * at_once
+    return count
 
 
 def read_columns(

@@ -129,18 +129,22 @@ def test_limits_hold_for_the_event_of_every_label(configured):
         _, state = encoding.step(event, state, told[:, t + 1])
     rng = np.random.default_rng(0)
     shape = (*codec.event_shape, codec.num_events)
-    allowed = rng.random(shape) < 0.5
-    labels = encoding.allowed_labels(tf.constant(allowed[np.newaxis]), state)
-    assert labels.dtype == tf.bool and labels.shape[0] in (1, 2)
     everything = encoding.allowed_labels(tf.ones([1, *shape], tf.bool), state)
     assert everything.numpy().all()
-    if not isinstance(encoding.head, Categorical):
-        assert labels.shape[1:2] == encoding.head.label_shape
-        return
-    labels = np.broadcast_to(labels, [2, encoding.num_classes])
-    for label in range(encoding.num_classes):
-        found = encoding.event(tf.fill([2], label), state).numpy()
+    for num_masks in (1, 2):
+        allowed = rng.random([num_masks, *shape]) < 0.5
+        labels = encoding.allowed_labels(tf.constant(allowed), state)
+        assert labels.dtype == tf.bool and labels.shape[0] in (num_masks, 2)
+        if not isinstance(encoding.head, Categorical):
+            assert labels.shape[1:2] == encoding.head.label_shape
+            continue
         # What a label decides: of a vector with controls, the first field.
-        own = found[:, 0] if codec.event_shape else found
-        of_own = allowed[0] if codec.event_shape else allowed
-        np.testing.assert_array_equal(labels[:, label], of_own[own])
+        of_own = allowed[:, 0] if codec.event_shape else allowed
+        labels = np.broadcast_to(labels, [2, encoding.num_classes])
+        of_own = np.broadcast_to(of_own, [2, codec.num_events])
+        for label in range(encoding.num_classes):
+            found = encoding.event(tf.fill([2], label), state).numpy()
+            own = found[:, 0] if codec.event_shape else found
+            np.testing.assert_array_equal(
+                labels[:, label], of_own[np.arange(2), own]
+            )

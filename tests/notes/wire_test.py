@@ -124,6 +124,22 @@ def test_many_notes_there_and_back(num_notes):
     np.testing.assert_array_equal(again["control_value"], notes["velocity"])
 
 
+@pytest.mark.parametrize("block", [1, 7, 63, 64, 65, 66, 192, 193, 1000])
+def test_sizes_that_change_block_by_block(block):
+    # A value of 0 is left out, so that its message is two bytes shorter.
+    values = np.where(np.arange(3000) // block % 2, 0, 64)
+    changes = {
+        "time": np.arange(1.0, 3001.0),
+        "control_value": values,
+        "instrument": np.arange(3000) // 1500 * 200,
+    }
+    sequence = NoteSequence()
+    wire.add_messages(sequence, "control_changes", changes)
+    found = wire.read_messages(sequence, "control_changes", tuple(changes))
+    for name, expected in changes.items():
+        np.testing.assert_array_equal(found[name], expected)
+
+
 def test_adding_appends():
     sequence = NoteSequence()
     sequence.notes.add(pitch=1)
