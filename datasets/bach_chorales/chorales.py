@@ -10,7 +10,6 @@ from magenta_lite.datasets.bach_chorales.splits import SPLIT_OF
 from magenta_lite.errors import UserError
 from magenta_lite.notes import musicxml, names
 from magenta_lite.notes.errors import NotesError
-from magenta_lite.notes.fingerprint import melody_fingerprint
 from magenta_lite.notes.proto import NoteSequence
 
 FOLDER = "bach"
@@ -96,7 +95,7 @@ def read_chorale(chorale: Chorale) -> list[Piece | Reject]:
             id=chorale.id,
             sequence=sequence.SerializeToString(deterministic=True),
             # What the JSB sets have in two splits is left there.
-            group=chorale.id if chorale.split else melody_fingerprint(sequence),
+            group=chorale.id if chorale.split else "",
             metadata={
                 "key": names.first_key(sequence),
                 "meter": names.first_meter(sequence),

@@ -14,7 +14,6 @@ from magenta_lite.data.pieces import Piece, Reject
 from magenta_lite.datasets.folk_tunes import versions
 from magenta_lite.notes import abc as abc_notation
 from magenta_lite.notes.errors import NotesError
-from magenta_lite.notes.fingerprint import melody_fingerprint
 from magenta_lite.notes.proto import NoteSequence
 
 FOLDERS = {
@@ -77,7 +76,6 @@ def read_tune(tune: Tune) -> list[Piece | Reject]:
         Piece(
             id=tune.id,
             sequence=sequence.SerializeToString(deterministic=True),
-            group=melody_fingerprint(sequence),
             metadata={
                 "title": read.title,
                 "key": read.key,

@@ -13,7 +13,6 @@ from typing import overload
 from magenta_lite.data.pieces import Piece, Reject
 from magenta_lite.notes import files, midi
 from magenta_lite.notes.errors import NotesError
-from magenta_lite.notes.fingerprint import melody_fingerprint
 
 METADATA_KEYS = ("path", "md5", "artist", "title", "msd_tracks")
 
@@ -101,7 +100,7 @@ def find_songs(folder: pathlib.Path) -> Songs:
       folder: an unpacked archive: `FULL`, `MATCHED` or `CLEAN`.
     """
     skip = len(str(folder)) + 1
-    paths = [str(path)[skip:] for path in files.find_files(folder)]
+    paths = [path[skip:] for path in files.find_files(folder)]
     if folder.name != MATCHED:
         return Songs(folder, paths)
     first_path: dict[str, str] = {}
@@ -133,7 +132,7 @@ def read_song(song: Song) -> list[Piece | Reject]:
         Piece(
             id=song.id,
             sequence=sequence.SerializeToString(deterministic=True),
-            group=_group(song) or melody_fingerprint(sequence),
+            group=_group(song),
             metadata={
                 "path": song.id,
                 "md5": hashlib.md5(data, usedforsecurity=False).hexdigest(),

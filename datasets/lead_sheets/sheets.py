@@ -11,7 +11,6 @@ from magenta_lite.errors import UserError
 from magenta_lite.notes import files as note_files
 from magenta_lite.notes import musicxml, names
 from magenta_lite.notes.errors import NotesError
-from magenta_lite.notes.fingerprint import melody_fingerprint
 from magenta_lite.notes.proto import NoteSequence
 
 METADATA_KEYS = ("title", "composer", "key", "meter")
@@ -47,7 +46,7 @@ def find_sheets(folder: pathlib.Path) -> list[Sheet]:
         raise NoSheetsError(f"--manual_dir: {folder} {problem}.")
     sheets = [
         Sheet(_as_text(path.relative_to(folder)), str(path))
-        for path in note_files.find_files(folder)
+        for path in map(pathlib.Path, note_files.find_files(folder))
         if path.suffix.lower() in _SUFFIXES
     ]
     if not sheets:
@@ -78,7 +77,6 @@ def read_sheet(sheet: Sheet) -> list[Piece | Reject]:
         Piece(
             id=sheet.id,
             sequence=sequence.SerializeToString(deterministic=True),
-            group=melody_fingerprint(sequence),
             metadata={
                 "title": title,
                 "composer": composer,

@@ -14,7 +14,6 @@ from magenta_lite.errors import UserError
 from magenta_lite.notes import abc as abc_notation
 from magenta_lite.notes import files as note_files
 from magenta_lite.notes import midi
-from magenta_lite.notes.fingerprint import melody_fingerprint
 from magenta_lite.notes.proto import NoteSequence
 
 _TUNES_PER_PART = 32
@@ -56,8 +55,8 @@ def find_music_files(input_dir: str | os.PathLike) -> list[MusicFile]:
         raise FolderError(f"--input_dir: {top} {problem}.")
     found: list[MusicFile] = []
 
-    def add(path: pathlib.Path, problem: str = "") -> None:
-        found.append(MusicFile(_id(path, top), str(path), None, problem))
+    def add(path: str, problem: str = "") -> None:
+        found.append(MusicFile(_id(path, top), path, None, problem))
 
     for path in note_files.find_files(top, on_problem=add):
         add(path)
@@ -149,7 +148,6 @@ def _piece(sequence: NoteSequence, piece_id: str, path: str) -> Piece | Reject:
     return Piece(
         id=piece_id,
         sequence=sequence.SerializeToString(deterministic=True),
-        group=melody_fingerprint(sequence),
         metadata={
             "path": path,
             "title": sequence.sequence_metadata.title,
@@ -159,9 +157,9 @@ def _piece(sequence: NoteSequence, piece_id: str, path: str) -> Piece | Reject:
     )
 
 
-def _id(path: pathlib.Path, top: pathlib.Path) -> str:
+def _id(path: str, top: pathlib.Path) -> str:
     """The path below the top as text, even if its bytes are not UTF-8."""
-    name = path.relative_to(top).as_posix()
+    name = path[len(os.path.join(top, "")) :].replace(os.sep, "/")
     raw = os.fsencode(name)
     text = raw.decode("utf-8", "backslashreplace")
     if text != name and os.path.lexists(top / text):

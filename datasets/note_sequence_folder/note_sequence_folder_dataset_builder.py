@@ -36,20 +36,28 @@ class Builder(NoteSequenceBuilder):
 
     @classmethod
     def for_folder(
-        cls, input_dir: str | os.PathLike, name: str, **kwargs: Any
+        cls,
+        input_dir: str | os.PathLike,
+        name: str,
+        found: Sequence[files.MusicFile] | None = None,
+        **kwargs: Any,
     ) -> Builder:
         """A builder of the dataset `note_sequence_folder/<name>`.
 
         Args:
           input_dir: the folder of music files.
           name: what to call the dataset.
+          found: what `files.find_music_files` found there, if that is known.
           **kwargs: arguments of every TFDS builder, such as `data_dir`.
         """
         config = FolderConfig(name=name, input_dir=os.fspath(input_dir))
-        return cls(config=config, **kwargs)
+        builder = cls(config=config, **kwargs)
+        if found is not None:
+            builder._found = found
+        return builder
 
     @functools.cached_property
-    def _found(self) -> list[files.MusicFile]:
+    def _found(self) -> Sequence[files.MusicFile]:
         return files.find_music_files(self.builder_config.input_dir)
 
     def items(self) -> list[files.MusicFile]:

@@ -292,7 +292,10 @@ def _files(names: Sequence[str]) -> tuple[Path, ...]:
     found: list[Path] = []
     for name in names:
         path = Path(name).expanduser()
-        found += files.find_files(path) if path.is_dir() else [path]
+        if path.is_dir():
+            found += map(Path, files.find_files(path))
+        else:
+            found.append(path)
         if not found:
             raise UserError(f"{path} holds no music files.")
     return tuple(found)

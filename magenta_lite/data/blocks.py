@@ -68,11 +68,15 @@ class Blocks:
             num_workers=1,
             timeout_seconds=timeout_seconds,
         )
-        heads, bodies = [], []
+        heads: list[bytes] = []
+        bodies: list[bytes] = []
         for item, result in zip(items, results, strict=True):
+            found: list[Piece | Reject]
             if isinstance(result, worker_pool.Failure):
-                result = [Reject(item.id, result.reason, result.message)]
-            for one in result:
+                found = [Reject(item.id, result.reason, result.message)]
+            else:
+                found = decode_results(result)
+            for one in found:
                 if isinstance(one, Piece):
                     body = dataclasses.replace(one, sketch=b"", histograms={})
                     bodies.append(encode_results([body]))

@@ -73,38 +73,39 @@ def phrases(
       qpm: these tempos: `[tempos]`.
     """
     found = [np.zeros(0, np.uint64)]
-    quarters = _quarters(notes["start_time"], tempo_seconds, qpm)
-    for instrument in np.unique(notes["instrument"]):
-        for is_drum in (False, True):
-            here = notes["instrument"] == instrument
-            here &= notes["is_drum"] == is_drum
-            if is_drum:
-                steps = np.rint(quarters[here] * _STEPS_PER_QUARTER)
-                found.append(_drum_phrases(steps, notes["pitch"][here]))
-            else:
-                names = ("start_time", "end_time", "pitch")
-                found.append(_pitched_phrases(*(notes[n][here] for n in names)))
-    return np.unique(np.concatenate(found))
+    tracks = 2 * notes["instrument"] + notes["is_drum"]
+    for track in set(tracks.tolist()):
+        here = tracks == track
+        start, end, pitch = (
+            notes[name][here] for name in ("start_time", "end_time", "pitch")
+        )
+        if track % 2:
+            quarters = _quarters(start, tempo_seconds, qpm)
+            steps = np.rint(quarters * _STEPS_PER_QUARTER)
+            found.append(_drum_phrases(steps, pitch))
+        else:
+            found.append(_pitched_phrases(start, end, pitch))
+    return _distinct(np.concatenate(found))
 
 
 def _pitched_phrases(
     start: np.ndarray, end: np.ndarray, pitch: np.ndarray
 ) -> np.ndarray:
-    if not len(start):
-        return np.zeros(0, np.uint64)
     order = np.lexsort((-pitch, start))
-    start, end, pitch = start[order], end[order], pitch[order].astype(np.int64)
+    start, end, pitch = start[order], end[order], pitch[order]
     if len(start) > _NOTES_PER_CHORD * len(_firsts(start)):
         return _hash_runs(_chords(start, pitch), CHORDS)
     is_top = ~_hidden(start, end, pitch)
     start, pitch = start[is_top], pitch[is_top]
     highest = np.maximum.reduceat(pitch, _firsts(start))
-    return _hash_runs(np.diff(highest), MELODY_INTERVALS)
+    return _hash_runs(highest[1:] - highest[:-1], MELODY_INTERVALS)
 
 
 def _firsts(start: np.ndarray) -> np.ndarray:
     """Where in sorted times a new onset begins."""
-    return np.flatnonzero(np.diff(start, prepend=-np.inf) > _SAME_ONSET_SECONDS)
+    is_first = np.ones(len(start), bool)
+    is_first[1:] = start[1:] - start[:-1] > _SAME_ONSET_SECONDS
+    return is_first.nonzero()[0]
 
 
 def _hidden(
@@ -133,12 +134,12 @@ def _chords(start: np.ndarray, pitch: np.ndarray) -> np.ndarray:
 
 
 def _drum_phrases(steps: np.ndarray, pitch: np.ndarray) -> np.ndarray:
-    hits = np.unique(steps.astype(np.int64) * 16 + _KIND_OF_PITCH[pitch])
-    onsets, first = np.unique(hits // 16, return_index=True)
-    if not len(onsets):
-        return np.zeros(0, np.uint64)
+    hits = _distinct(steps.astype(np.int64) * 16 + _KIND_OF_PITCH[pitch])
+    onsets = hits // 16
+    first = np.append(0, (onsets[1:] != onsets[:-1]).nonzero()[0] + 1)
+    onsets = onsets[first]
     kinds = np.bitwise_or.reduceat(1 << hits % 16, first)
-    gaps = np.minimum(np.diff(onsets), _MAX_GAP_STEPS)
+    gaps = np.minimum(onsets[1:] - onsets[:-1], _MAX_GAP_STEPS)
     numbers = kinds[:-1] * (_MAX_GAP_STEPS + 1) + gaps + _DRUM_MARK
     return _hash_runs(numbers, DRUM_STEPS)
 
@@ -167,6 +168,14 @@ def _hash_runs(numbers: np.ndarray, length: int) -> np.ndarray:
     for offset in range(length):
         total = total * _BASE + hashed[offset : offset + num_runs]
     return mix(total)
+
+
+def _distinct(values: np.ndarray) -> np.ndarray:
+    """Numbers in order, each once; what `np.unique` does, for few of them."""
+    values = np.sort(values)
+    is_new = np.ones(len(values), bool)
+    is_new[1:] = values[1:] != values[:-1]
+    return values[is_new]
 
 
 def mix(values: np.ndarray) -> np.ndarray:

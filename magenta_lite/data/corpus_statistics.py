@@ -64,7 +64,7 @@ def piece_histograms(
         DRUM_PITCH: _count(pitch[is_drum]),
         VELOCITY: _count(notes["velocity"] // VELOCITY_BIN * VELOCITY_BIN),
         NOTE_SECONDS: _count(_log_bins(note_seconds)),
-        PIECE_SECONDS: _count(_log_bins(np.array([seconds]))),
+        PIECE_SECONDS: {str(_log_bins(np.array([seconds]))[0]): 1},
         TEMPO_QPM: {tempo: 1},
         METER: {meter: 1},
     }
@@ -106,6 +106,8 @@ def _order(bin_and_count: tuple[str, int]) -> tuple[int, int, str]:
 
 def _longest(starts: np.ndarray, end: float) -> int:
     """Which of the changes lasts longest; the first of equals."""
+    if len(starts) == 1:
+        return 0
     order = np.argsort(starts, kind="stable")
     ends = np.append(starts[order][1:], max(end, starts.max()))
     return int(order[np.argmax(ends - starts[order])])
@@ -114,7 +116,8 @@ def _longest(starts: np.ndarray, end: float) -> int:
 def _log_bins(seconds: np.ndarray) -> np.ndarray:
     tiny = 2.0 ** (_LOG_RANGE[0] / BINS_PER_OCTAVE)
     exact = BINS_PER_OCTAVE * np.log2(np.maximum(seconds, tiny))
-    return np.clip(np.floor(exact + 1e-9), *_LOG_RANGE).astype(np.int64)
+    bins = np.floor(exact + 1e-9)
+    return np.minimum(bins, _LOG_RANGE[1]).astype(np.int64)
 
 
 def _count(bins: np.ndarray) -> dict[str, int]:
@@ -122,6 +125,6 @@ def _count(bins: np.ndarray) -> dict[str, int]:
         return {}
     lowest = int(bins.min())
     counts = np.bincount(bins - lowest)
-    used = np.flatnonzero(counts)
+    used = counts.nonzero()[0]
     names = map(str, (used + lowest).tolist())
     return dict(zip(names, counts[used].tolist(), strict=True))

@@ -26,6 +26,7 @@ from magenta_lite.data import (
     staging,
     worker_pool,
 )
+from magenta_lite.data.piece_records import encode_results
 from magenta_lite.data.pieces import Piece, Reject
 from magenta_lite.data.preparation_report import SplitReport
 from magenta_lite.errors import UserError
@@ -308,7 +309,8 @@ class NoteSequenceBuilder(
         )
         for item, result in zip(todo, results, strict=True):
             if isinstance(result, worker_pool.Failure):
-                result = [Reject(item.id, result.reason, result.message)]
+                reject = Reject(item.id, result.reason, result.message)
+                result = encode_results([reject])
             log.append(result)
             if self.progress:
                 self.progress(f"reading {self.UNIT}", log.num_items, len(items))

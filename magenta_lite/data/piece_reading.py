@@ -6,49 +6,60 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from magenta_lite.data import contours, corpus_statistics, near_duplicates
+from magenta_lite.data.piece_records import encode_results
 from magenta_lite.data.pieces import Piece, Reject
 from magenta_lite.notes import wire
+from magenta_lite.notes.fingerprint import melody_fingerprint
 from magenta_lite.notes.proto import NoteSequence
 
-_FIELDS = NoteSequence.DESCRIPTOR.fields_by_name
+_NOTES = NoteSequence.DESCRIPTOR.fields_by_name["notes"]
 _NOTE_FIELDS = (
     *("pitch", "velocity", "start_time", "end_time"),
     *("instrument", "is_drum"),
 )
+_TEMPO_FIELDS = ("time", "qpm")
+_METER_FIELDS = ("time", "numerator", "denominator")
 
 
 def read_and_describe(
     read_item: Callable[[Any], list[Piece | Reject]], item: Any
-) -> list[Piece | Reject]:
-    """Reads an item; pieces get their `sketch` and `histograms`."""
-    return [
+) -> bytes:
+    """Reads an item and describes its pieces: a record of `piece_records`."""
+    return encode_results(
         describe(result) if isinstance(result, Piece) else result
         for result in read_item(item)
-    ]
+    )
 
 
 def describe(piece: Piece) -> Piece:
-    """The piece with its `sketch` and `histograms`.
+    """The piece with its `group`, if it has none, `sketch` and `histograms`.
 
     A piece whose split the source has settled is not compared with others.
     """
-    notes, tempos, meters = (
-        wire.decode_repeated(piece.sequence, _FIELDS[field], names)
-        for field, names in (
-            ("notes", _NOTE_FIELDS),
-            ("tempos", ("time", "qpm")),
-            ("time_signatures", ("time", "numerator", "denominator")),
-        )
-    )
+    sequence = NoteSequence.FromString(piece.sequence)
+    notes = wire.decode_repeated(piece.sequence, _NOTES, _NOTE_FIELDS)
+    tempos = _columns(sequence.tempos, _TEMPO_FIELDS)
+    meters = _columns(sequence.time_signatures, _METER_FIELDS)
     sketch = b""
     if not piece.split:
         phrases = contours.phrases(notes, tempos["time"], tempos["qpm"])
         sketch = near_duplicates.sketch(phrases)
     return dataclasses.replace(
         piece,
+        group=piece.group or melody_fingerprint(notes),
         sketch=sketch,
         histograms=corpus_statistics.piece_histograms(
             notes, tempos, meters, piece.seconds
         ),
     )
+
+
+def _columns(messages: Any, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """A few messages as an array for each field."""
+    return {
+        name: np.array([getattr(message, name) for message in messages])
+        for name in names
+    }

@@ -16,10 +16,11 @@ class Piece:
     Attributes:
       id: unique in the dataset and stable from run to run.
       sequence: a serialized NoteSequence.
-      group: pieces of one group never lie in two splits.
       metadata: what a builder knows of the piece, by name.
       num_notes: how many notes the sequence holds.
       seconds: how long it lasts.
+      group: pieces of one group never lie in two splits; "" leaves it to the
+        melody (`fingerprint.melody_fingerprint`).
       split: one of `SPLITS` if the source itself says which; "" leaves it to
         the group. It outranks the group.
       sketch: finds near-duplicates (`near_duplicates.sketch`); the base class
@@ -32,10 +33,10 @@ class Piece:
 
     id: str
     sequence: bytes
-    group: str
     metadata: dict[str, str]
     num_notes: int
     seconds: float
+    group: str = ""
     split: str = ""
     sketch: bytes = b""
     histograms: dict[str, dict[str, int]] = dataclasses.field(

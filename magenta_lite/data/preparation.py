@@ -13,6 +13,8 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from magenta_lite import datasets, paths
 from magenta_lite.data import sources, work_dir
 from magenta_lite.data.preparation_report import PreparationReport
@@ -164,7 +166,9 @@ def prepare_folder(
     builder_class = _builder_class(sources.FOLDER_BUILDER)
 
     def make(data_dir: str) -> NoteSequenceBuilder:
-        return builder_class.for_folder(input_dir, name, data_dir=data_dir)
+        return builder_class.for_folder(
+            input_dir, name, found, data_dir=data_dir
+        )
 
     return _build(name, make, data_dir, num_workers, progress, beam_flags)
 
@@ -233,15 +237,12 @@ def _changed_library() -> Iterator[None]:
 
     It would hold a gigabyte of each split in memory before it shuffles on disk;
     leave the order of features to protobuf, where it is another one in each
-    process; and read the checksums of every dataset that it knows: a quarter of
-    a second, and our downloads are not its affair (`magenta_lite.download`).
+    process, and take longer over them than over all the rest; and read the
+    checksums of every dataset that it knows: a quarter of a second, and our
+    downloads are not its affair (`magenta_lite.download`).
     """
     from tensorflow_datasets.core import example_serializer, shuffle
     from tensorflow_datasets.core.download import checksums
-
-    def serialize(serializer: Any, example: Any) -> bytes:
-        found = serializer.get_tf_example(example)
-        return found.SerializeToString(deterministic=True)
 
     with contextlib.ExitStack() as stack:
         for owner, name, value in (
@@ -249,13 +250,35 @@ def _changed_library() -> Iterator[None]:
             (
                 example_serializer.ExampleSerializer,
                 "serialize_example",
-                serialize,
+                _serialize_texts,
             ),
             (checksums, "get_all_url_infos", dict),
         ):
             stack.callback(setattr, owner, name, getattr(owner, name))
             setattr(owner, name, value)
         yield
+
+
+def _serialize_texts(serializer: Any, example: dict[str, Any]) -> bytes:
+    """What all builders here write: texts and bytes, by name."""
+    import tensorflow as tf
+
+    del serializer  # It knows of all kinds of features.
+    serialized = tf.train.Example()
+    for name, value in _flat(example):
+        text = value.item() if isinstance(value, np.ndarray) else value
+        feature = serialized.features.feature[name]
+        feature.bytes_list.value.append(tf.compat.as_bytes(text))
+    return serialized.SerializeToString(deterministic=True)
+
+
+def _flat(tree: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """The leaves of a tree of features, named by their paths."""
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{above}{name}/")
+        else:
+            yield above + name, value
 
 
 @contextlib.contextmanager

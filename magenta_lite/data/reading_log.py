@@ -6,10 +6,10 @@ import hashlib
 import importlib.metadata
 import pathlib
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import magenta_lite
-from magenta_lite.data.piece_records import decode_results, encode_results
+from magenta_lite.data.piece_records import decode_results
 from magenta_lite.data.pieces import Piece, Reject
 from magenta_lite.data.record_file import RecordFile, open_unbuffered
 
@@ -38,9 +38,13 @@ class ReadingLog:
         """How many items are done; the next one has this index."""
         return self._records.num_records - 1
 
-    def append(self, results: Iterable[Piece | Reject]) -> None:
-        """Adds what the next item gave; a kill after that cannot undo it."""
-        self._records.append(encode_results(results))
+    def append(self, record: bytes) -> None:
+        """Adds what the next item gave; a kill after that cannot undo it.
+
+        Args:
+          record: see `piece_records.encode_results`.
+        """
+        self._records.append(record)
         self._records.flush()
 
     def results(self) -> Iterator[Piece | Reject]:

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 _HEAD = struct.Struct("<II")  # Bytes of the record, and their CRC-32.
 _FLUSH_BYTES = 2**18
+_READ_BYTES = 2**16
 
 
 class RecordFile:
@@ -59,19 +60,29 @@ class RecordFile:
           is_wanted: told a record's index; others are passed over unread.
         """
         self.flush()
-        place = 0
+        window, start, place = b"", 0, 0
         for index in range(self.num_records):
-            self._file.seek(place)
-            num_bytes, _ = _HEAD.unpack(_read(self._file, _HEAD.size))
-            place += _HEAD.size + num_bytes
+            if place + _HEAD.size > start + len(window):
+                window, start = self._window(place, _READ_BYTES), place
+            num_bytes, _ = _HEAD.unpack_from(window, place - start)
+            place += _HEAD.size
             if is_wanted(index):
-                yield _read(self._file, num_bytes)
+                if place + num_bytes > start + len(window):
+                    more = max(num_bytes, _READ_BYTES)
+                    window, start = self._window(place, more), place
+                yield window[place - start : place - start + num_bytes]
+            place += num_bytes
 
     def clear(self) -> None:
         """Drops all records."""
         self._file.truncate(0)
         self._pending, self._num_pending_bytes = [], 0
         self._end = self.num_records = 0
+
+    def _window(self, place: int, num_bytes: int) -> bytes:
+        """Up to so many bytes from a place on."""
+        self._file.seek(place)
+        return _read(self._file, num_bytes)
 
     def _recover(self) -> int:
         """Counts whole records and cuts off what follows them."""

@@ -26,8 +26,11 @@ _NO_START = (
     "a reader process did not start; a script of your own that starts them "
     "needs `if __name__ == '__main__':` around what it does"
 )
-_READY = "ready"
 _MAX_BUFFERED_BYTES = 2**26
+_HOLD_SECONDS = 0.02
+"""Results are held back so long, then sent together: every message wakes the
+parent, which costs as much as reading a small file."""
+
 _PR_SET_PDEATHSIG = 1  # Of Linux: sys/prctl.h.
 
 
@@ -141,14 +144,30 @@ class _Worker:
     ) -> None:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
+        self._num_begun = context.RawValue(ctypes.c_int64, 0)
+        self._num_done = 0
         self.process = context.Process(
-            target=_serve, args=(theirs, function, memory_limit), daemon=True
+            target=_serve,
+            args=(theirs, self._num_begun, function, memory_limit),
+            daemon=True,
         )
         self.process.start()
         theirs.close()
         self.is_ready = False
         self.tasks: collections.deque = collections.deque()
         self.deadline = time.monotonic() + _START_SECONDS
+
+    def take_done(self) -> int:
+        """The index of the task whose result comes next."""
+        self._num_done += 1
+        return self.tasks.popleft()[0]
+
+    def take_begun(self) -> int:
+        """The index of the task that it was last at."""
+        place = max(self._num_begun.value - self._num_done - 1, 0)
+        index, _ = self.tasks[place]
+        del self.tasks[place]
+        return index
 
     def kill(self) -> None:
         self.process.kill()
@@ -221,22 +240,22 @@ class _Pool:
 
     def _receive(self, worker: _Worker) -> Iterator[tuple[int, bytes]]:
         try:
-            result = worker.connection.recv_bytes()
+            results = worker.connection.recv()
         except (EOFError, OSError):
             if not worker.is_ready:
                 raise RuntimeError(_NO_START) from None
             yield self._lose(worker, "crashed", "the reader process crashed")
             return
-        worker.deadline = time.monotonic() + self._timeout_seconds
-        if worker.is_ready:
-            yield worker.tasks.popleft()[0], result
         worker.is_ready = True
+        worker.deadline = time.monotonic() + self._timeout_seconds
+        for result in results:
+            yield worker.take_done(), result
 
     def _lose(
         self, worker: _Worker, reason: str, message: str
     ) -> tuple[int, bytes]:
-        """Blames the worker's first task; the others are tried again."""
-        index, _ = worker.tasks.popleft()
+        """Blames the task that it was at; the others are tried again."""
+        index = worker.take_begun()
         self._source.retries.extend(worker.tasks)
         self._workers.remove(worker)
         worker.kill()
@@ -245,6 +264,7 @@ class _Pool:
 
 def _serve(
     pipe: connection.Connection,
+    num_begun: ctypes.c_int64,
     function: Callable[[Any], Any],
     memory_limit: int,
 ) -> None:
@@ -254,10 +274,33 @@ def _serve(
     _silence()
     _limit_memory(memory_limit)
     with contextlib.suppress(EOFError, OSError):  # The parent has gone.
-        pipe.send(_READY)
+        pipe.send([])  # It is ready.
         while True:
-            for item in pipe.recv():
-                pipe.send(_guarded(function, item))
+            results = _results(function, pipe.recv(), num_begun)
+            for some in _held_together(results):
+                pipe.send(some)
+
+
+def _results(
+    function: Callable[[Any], Any], items: list, num_begun: ctypes.c_int64
+) -> Iterator[bytes]:
+    """Pickled results; counts the items before it touches them."""
+    for item in items:
+        num_begun.value += 1
+        yield bytes(ForkingPickler.dumps(_guarded(function, item)))
+
+
+def _held_together(results: Iterator[bytes]) -> Iterator[list[bytes]]:
+    """What comes within `_HOLD_SECONDS`, in one list."""
+    held: list[bytes] = []
+    start = time.monotonic()
+    for result in results:
+        held.append(result)
+        if time.monotonic() > start + _HOLD_SECONDS:
+            yield held
+            held, start = [], time.monotonic()
+    if held:
+        yield held
 
 
 def _guarded(function: Callable[[Any], Any], item: Any) -> Any:

@@ -63,8 +63,8 @@ def read_file(path: str | os.PathLike) -> list[NoteSequence]:
 
 def find_files(
     input_dir: str | os.PathLike,
-    on_problem: Callable[[pathlib.Path, str], None] | None = None,
-) -> list[pathlib.Path]:
+    on_problem: Callable[[str, str], None] | None = None,
+) -> list[str]:
     """All music files below a folder, by suffix, sorted by path.
 
     Follows links to folders, but enters each folder once, so that loops end.
@@ -86,21 +86,19 @@ def find_files(
         raise NotesError(
             "missing", f"{top}: {problem}; name a folder of music."
         )
-    found: list[pathlib.Path] = []
+    found: list[str] = []
     tell = on_problem or (lambda path, problem: None)
     seen: set[tuple[int, int]] = set()
 
     def on_error(error: OSError) -> None:
-        if pathlib.Path(error.filename) == top:
+        if error.filename == str(top):
             raise NotesError(
                 "unreadable", f"{top}: cannot be listed: {error.strerror}."
             ) from error
-        tell(
-            pathlib.Path(error.filename), f"cannot be listed: {error.strerror}"
-        )
+        tell(error.filename, f"cannot be listed: {error.strerror}")
 
     for folder, folders, names in os.walk(
-        top, followlinks=True, onerror=on_error
+        str(top), followlinks=True, onerror=on_error
     ):
         status = os.stat(folder)
         if (status.st_dev, status.st_ino) in seen:
@@ -109,19 +107,19 @@ def find_files(
         seen.add((status.st_dev, status.st_ino))
         folders[:] = sorted(name for name in folders if name[0] != ".")
         for name in filter(_is_named_like_music, [*folders, *names]):
-            path = pathlib.Path(folder, name)
+            path = os.path.join(folder, name)
             if os.path.isfile(path):
                 found.append(path)
             else:
                 tell(path, _what_it_is(path))
-    return sorted(found)
+    return sorted(found, key=lambda path: path.split(os.sep))
 
 
 def _is_named_like_music(name: str) -> bool:
     return name[0] != "." and os.path.splitext(name)[1].lower() in _READERS
 
 
-def _what_it_is(path: pathlib.Path) -> str:
+def _what_it_is(path: str) -> str:
     """Why a path is no file."""
     if os.path.isdir(path):
         return "is a folder, not a file"

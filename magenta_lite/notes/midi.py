@@ -20,8 +20,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import pathlib
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -176,11 +176,7 @@ def to_sequence(
     Raises:
       NotesError: if it is too long.
     """
-    tempo_map = TempoMap.from_midi(
-        np.array([tick for tick, _ in music.tempos]),
-        np.array([tempo for _, tempo in music.tempos]),
-        music.ticks_per_quarter,
-    )
+    tempo_map = TempoMap.from_midi(music.tempos, music.ticks_per_quarter)
     sequence = NoteSequence(ticks_per_quarter=music.ticks_per_quarter)
     source = sequence.source_info
     source.parser = source.PRETTY_MIDI
@@ -203,9 +199,9 @@ def to_sequence(
         ("pitch_bends", "bends", _BEND_FIELDS),
         ("control_changes", "controls", _CONTROL_FIELDS),
     ):
-        columns = _columns(music.instruments, part, names)
-        if not len(columns["time"]):
+        if not any(len(getattr(i, part)["time"]) for i in music.instruments):
             continue
+        columns = _columns(music.instruments, part, names)
         columns["time"] = tempo_map.to_seconds(columns["time"])
         wire.add_messages(sequence, field, columns)
     return sequence
@@ -236,11 +232,12 @@ def read_bytes(path: str | os.PathLike, max_file_bytes: int) -> bytes:
       NotesError: if it is missing, unreadable or too large.
     """
     try:
-        with pathlib.Path(path).open("rb") as file:
-            data = file.read(max_file_bytes + 1)
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            # Not a buffer of the largest size for every small file.
+            data = file.read(min(size, max_file_bytes) + 1)
             if len(data) <= max_file_bytes:
                 return data
-            size = os.fstat(file.fileno()).st_size
     except FileNotFoundError as error:
         raise NotesError(
             "missing", f"{path}: there is no such file."
@@ -363,9 +360,13 @@ def _add_signatures(
 
 def _columns(
     instruments: list[Instrument], part: str, names: tuple[str, ...]
-) -> dict[str, np.ndarray]:
-    """One kind of events of all instruments, an array for each field."""
+) -> dict[str, Any]:
+    """Events of all instruments, as `wire.add_messages` takes them."""
     tables = [getattr(instrument, part) for instrument in instruments]
+    if len(tables) == 1:
+        (only,) = instruments
+        owned = {"instrument": 0, "program": only.program}
+        return {**tables[0], **owned, "is_drum": int(only.is_drum)}
     none = np.zeros(0, np.int64)
     columns = {
         name: np.concatenate([none, *(table[name] for table in tables)])

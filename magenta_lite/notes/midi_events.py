@@ -3,7 +3,8 @@
 Every message tells where the next one starts, so reading looks like work for a
 loop. Here each byte of a track is taken as the start of a channel message, on
 arrays; then the true starts are followed (`chain.Chains`) up to the next
-message of another kind, and only those are read one by one.
+message of another kind, and only those are read one by one. Meta messages are
+followed like channel messages where they are short.
 
 The format is that of the Standard MIDI Files 1.0; running status holds across
 meta events, as many programs write it.
@@ -143,7 +144,7 @@ def _event_starts(data: bytes) -> Iterator[np.ndarray]:
             if status[place - base] >= 0x80 or _DATA_BYTES[running] == 2:
                 starts = chains.follow(place - base)
                 given = status[starts[:-1]]
-                given = given[given >= 0x80]
+                given = given[_DATA_BYTES[given] > 0]
                 if len(given):
                     running = int(given[-1])
                 yield starts[:-1] + base
@@ -156,15 +157,16 @@ def _event_starts(data: bytes) -> Iterator[np.ndarray]:
 
 
 def _channel_jumps(window: bytes) -> tuple[np.ndarray, np.ndarray]:
-    """Where the next event starts, if a channel message starts here.
+    """Where the next event starts, if a channel or meta message starts here.
 
     Args:
       window: a piece of a track.
 
     Returns:
       int32 `[bytes]`: the next start; the same place where the message would
-      be of another kind, or crosses the end, or has one byte of data and no
-      status behind it (its followers then have one byte, too).
+      be of another kind, crosses the end, or leaves open how many bytes the
+      next one has: that has no status, and this has one byte of data (as the
+      next one, then) or is a meta message.
       uint8 `[bytes]`: the byte behind the time, the status if it has one.
     """
     size = len(window)
@@ -179,9 +181,14 @@ def _channel_jumps(window: bytes) -> tuple[np.ndarray, np.ndarray]:
     num_bytes = _DATA_BYTES[status] + np.uint8(1)
     num_bytes[status < 0x80] = 2
     ends = places + num_bytes
+    metas = (status == _META).nonzero()[0]
+    meta_bytes = table[places[metas] + 2]
+    ends[metas] += 2 + meta_bytes
     behind = status[np.minimum(ends, size - 1)]
-    stops = (status >= 0xF0) | longer | (ends > size - 1)
+    stops = (status >= 0xF0) | longer
     stops |= (num_bytes == 2) & (status >= 0x80) & (behind < 0x80)
+    stops[metas] = (meta_bytes >= 0x80) | (behind[metas] < 0x80) | longer[metas]
+    stops |= ends > size - 1
     here = np.arange(size, dtype=np.int32)
     return np.where(stops, here, ends), status
 

@@ -66,19 +66,19 @@ def read_instruments(track: TrackEvents) -> list[Instrument]:
     all_programs = _programs(track)
     programs = all_programs[ends]
     channels = track.channel[ends].astype(np.int64)
-    _, firsts, owners = np.unique(
-        programs * 16 + channels, return_index=True, return_inverse=True
-    )
-    order = np.argsort(firsts)
+    keys = programs * 16 + channels
+    # The first note of each instrument, in order.
+    firsts = [0]
+    if (keys != keys[0]).any():
+        firsts = np.sort(np.unique(keys, return_index=True)[1]).tolist()
     controls = _assign_controls(
         track,
         all_programs,
-        [(programs[i], channels[i], ends[i]) for i in firsts[order]],
+        [(programs[i], channels[i], ends[i]) for i in firsts],
     )
     instruments = []
-    for owner, rows in zip(order, controls, strict=True):
-        first = firsts[owner]
-        mine = owners == owner
+    for first, rows in zip(firsts, controls, strict=True):
+        mine = keys == keys[first]
         instruments.append(
             Instrument(
                 program=int(programs[first]),
@@ -211,7 +211,9 @@ def _assign_controls(
                 for other, (_, channel_too, birth) in enumerate(instruments)
                 if channel_too == channel and birth > early[0]
             ]
-            mine = unowned | np.isin(owner, sharers)
+            is_sharer = np.zeros(len(instruments) + 1, bool)
+            is_sharer[sharers] = True  # Not the last place, that of -1.
+            mine = unowned | is_sharer[owner]
         found.append(rows[mine])
         if sum(map(len, found)) > MAX_CONTROLS:
             raise MidiError(f"more than {MAX_CONTROLS} controls")
@@ -245,13 +247,15 @@ def _notes(
 
 
 def _bends(track: TrackEvents, rows: np.ndarray) -> dict[str, np.ndarray]:
-    rows = rows[track.kind[rows] == BEND]
+    if len(rows):
+        rows = rows[track.kind[rows] == BEND]
     low, high = track.data[rows].astype(np.int64).T
     return {"time": track.tick[rows], "bend": (high << 7 | low) - _BEND_CENTER}
 
 
 def _controls(track: TrackEvents, rows: np.ndarray) -> dict[str, np.ndarray]:
-    rows = rows[track.kind[rows] == CONTROL]
+    if len(rows):
+        rows = rows[track.kind[rows] == CONTROL]
     number, value = track.data[rows].astype(np.int64).T
     return {
         "time": track.tick[rows],

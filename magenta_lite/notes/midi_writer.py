@@ -62,11 +62,7 @@ def to_score(sequence: NoteSequence) -> symusic.core.ScoreTick:
     score = symusic.Score(resolution)
     for tick, tempo in tempos:
         score.tempos.append(symusic.Tempo(tick, mspq=tempo))
-    tempo_map = TempoMap.from_midi(
-        np.array([tick for tick, _ in tempos]),
-        np.array([tempo for _, tempo in tempos]),
-        resolution,
-    )
+    tempo_map = TempoMap.from_midi(tempos, resolution)
     for meter in sequence.time_signatures:
         tick = int(_ticks(tempo_map, [meter.time])[0])
         _check(0 < meter.numerator < 256, "a time signature", meter.numerator)

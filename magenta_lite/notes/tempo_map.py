@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -28,10 +29,7 @@ class TempoMap:
 
     @classmethod
     def from_midi(
-        cls,
-        ticks: np.ndarray,
-        microseconds_per_quarter: np.ndarray,
-        ticks_per_quarter: int,
+        cls, tempos: Iterable[tuple[int, int]], ticks_per_quarter: int
     ) -> TempoMap:
         """The map of a MIDI file's tempo events, as pretty_midi builds it.
 
@@ -40,15 +38,13 @@ class TempoMap:
         times are equal to the last bit.
 
         Args:
-          ticks: `[events]` ascending.
-          microseconds_per_quarter: `[events]`, above 0.
+          tempos: (tick, microseconds per quarter) of each event, ticks
+            ascending, microseconds above 0.
           ticks_per_quarter: the file's resolution.
         """
         starts = [0]
         scales = [60.0 / (120.0 * ticks_per_quarter)]
-        for tick, tempo in zip(
-            ticks.tolist(), microseconds_per_quarter.tolist(), strict=True
-        ):
+        for tick, tempo in tempos:
             scale = 60.0 / ((6e7 / tempo) * ticks_per_quarter)
             if tick == 0:
                 starts, scales = [0], [scale]
@@ -74,9 +70,11 @@ class TempoMap:
     def to_seconds(self, ticks: np.ndarray) -> np.ndarray:
         """Ticks `[n]` as float64 seconds `[n]`."""
         ticks = np.asarray(ticks, np.int64)
+        part: int | np.ndarray = 0
         # A tick where the tempo changes belongs to the tempo that ends there
         # in exact arithmetic; both sides give the same stored second.
-        part = np.searchsorted(self.ticks, ticks, side="right") - 1
+        if len(self.ticks) > 1:
+            part = np.searchsorted(self.ticks, ticks, side="right") - 1
         return self.seconds[part] + self.seconds_per_tick[part] * (
             ticks - self.ticks[part]
         )

@@ -46,7 +46,7 @@ _Part: TypeAlias = tuple[np.ndarray, "int | np.ndarray"]
 
 
 def add_messages(
-    sequence: NoteSequence, name: str, columns: Mapping[str, np.ndarray]
+    sequence: NoteSequence, name: str, columns: Mapping[str, np.ndarray | int]
 ) -> None:
     """Appends many messages to a repeated field of a sequence.
 
@@ -77,7 +77,7 @@ def read_messages(
 
 
 def encode_repeated(
-    field: FieldDescriptor, columns: Mapping[str, np.ndarray]
+    field: FieldDescriptor, columns: Mapping[str, np.ndarray | int]
 ) -> bytes:
     """Serializes all messages of a repeated field.
 
@@ -86,8 +86,9 @@ def encode_repeated(
 
     Args:
       field: a repeated field of messages.
-      columns: the messages' fields by name, `[messages]` each; floating point
-        for doubles, else integers or bool. Fields that are not named are unset.
+      columns: the messages' fields by name, `[messages]` each, or one integer
+        for all; floating point for doubles, else integers or bool. Fields that
+        are not named are unset.
 
     Raises:
       ValueError: if the columns differ in length.
@@ -97,16 +98,21 @@ def encode_repeated(
         key=lambda one: one.number,
     )
     arrays = [np.asarray(columns[one.name]) for one in fields]
-    num_rows = {len(array) for array in arrays}
-    if len(num_rows) != 1:
-        raise ValueError(f"columns of {sorted(num_rows)} rows")
+    sizes = {len(array) for array in arrays if array.ndim}
+    if len(sizes) != 1:
+        raise ValueError(f"columns of {sorted(sizes)} rows")
+    (num_rows,) = sizes
     return b"".join(
         _encode_rows(
             field,
             fields,
-            [array[start : start + _ROWS_AT_ONCE] for array in arrays],
+            [
+                array[start : start + _ROWS_AT_ONCE] if array.ndim else array
+                for array in arrays
+            ],
+            min(_ROWS_AT_ONCE, num_rows - start),
         )
-        for start in range(0, num_rows.pop(), _ROWS_AT_ONCE)
+        for start in range(0, num_rows, _ROWS_AT_ONCE)
     )
 
 
@@ -114,6 +120,7 @@ def _encode_rows(
     field: FieldDescriptor,
     fields: list[FieldDescriptor],
     arrays: list[np.ndarray],
+    num_rows: int,
 ) -> bytes:
     parts: list[_Part] = []
     body_bytes: int | np.ndarray = 0
@@ -130,7 +137,7 @@ def _encode_rows(
     sizes = _encode_varints(np.atleast_1d(body_bytes))
     parts = [(_tag(field), 1), sizes, *parts]
     ends = list(itertools.accumulate(values.shape[1] for values, _ in parts))
-    table = np.empty([len(arrays[0]), ends[-1]], np.uint8)
+    table = np.empty([num_rows, ends[-1]], np.uint8)
     kept = None
     for (values, num_bytes), end in zip(parts, ends, strict=True):
         width = values.shape[1]
@@ -160,6 +167,9 @@ def _tag(field: FieldDescriptor) -> np.ndarray:
 
 def _encode_values(field: FieldDescriptor, array: np.ndarray) -> _Part:
     """As `_encode_varints`; zeros take no bytes, they are left out."""
+    if not array.ndim:
+        values, _ = _encode_varints(array.astype(np.int64)[np.newaxis])
+        return values, values.shape[1] if array else 0
     if field.type == FieldDescriptor.TYPE_DOUBLE:
         # All bits count: minus zero is written.
         bits = np.ascontiguousarray(array, "<f8").view("<i8")
@@ -270,60 +280,50 @@ def _fields(message_type: Descriptor) -> dict[int, tuple[str, type]]:
 
 
 class _Run(NamedTuple):
-    """Messages, or other values, of one field, one behind the other.
+    """Messages of one field, one behind the other.
 
     Attributes:
-      tag: of the field.
-      bounds: where they start and where they end: int64 `[values]` both.
+      bounds: where they start and where they end: int64 `[messages]` both.
       is_alike: whether they are of one size.
     """
 
-    tag: int
     bounds: tuple[np.ndarray, np.ndarray]
     is_alike: bool
 
 
 def _runs_of(data: bytes, field: FieldDescriptor) -> Iterator[_Run]:
-    """All messages of a field, in order."""
-    tag = int(_tag(field)[0, 0])
-    for run in _runs(data):
-        if run.tag > tag:
-            break  # protobuf writes fields by number.
-        if run.tag == tag:
-            yield run
-
-
-def _runs(data: bytes) -> Iterator[_Run]:
-    """The fields of a message in order; short messages of one field together.
+    """All messages of a field, in order.
 
     Those of one size together, or of any where sizes change again and again.
     """
+    tag = int(_tag(field)[0, 0])
     table = np.frombuffer(data, np.uint8)
     place = num_small = 0
     while place < len(data):
-        key, value_place = _read_varint(data, place)
+        start = place
+        key, place = _read_varint(data, place)
+        if key > tag:
+            return  # protobuf writes fields by number.
         kind = key & 7
         if kind == _LENGTH_DELIMITED:
-            size, value_place = _read_varint(data, value_place)
-            behind = value_place + size
+            size, place = _read_varint(data, place)
+            behind = place + size
             if size < _CONTINUES and data[behind : behind + 1] == bytes([key]):
                 is_alike = num_small < _MAX_SMALL_RUNS
-                bounds = (
-                    _run_of_one_size(table, place)
-                    if is_alike
-                    else _run_of_short(table, place)
-                )
+                find = _run_of_one_size if is_alike else _run_of_short
+                bounds = find(table, start)
                 num_small += len(bounds[0]) < _SMALL_RUN
                 place = int(bounds[1][-1])
-                yield _Run(key, bounds, is_alike)
+                if key == tag:
+                    yield _Run(bounds, is_alike)
                 continue
-            place = behind
         elif kind == _VARINT:
-            _, place = _read_varint(data, value_place)
+            _, behind = _read_varint(data, place)
         else:
-            place = value_place + _FIXED_BYTES[kind]
-        bounds = np.array([value_place]), np.array([place])
-        yield _Run(key, bounds, is_alike=True)
+            behind = place + _FIXED_BYTES[kind]
+        if key == tag:
+            yield _Run((np.array([place]), np.array([behind])), is_alike=True)
+        place = behind
 
 
 def _run_of_one_size(

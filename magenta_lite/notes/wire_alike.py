@@ -14,7 +14,7 @@ _CONTINUES = 0x80
 _DOUBLE_BYTES = 8
 _ALL, _NONE = 0xFF, 0
 
-_AT_FIRST = 64
+_AT_FIRST = 256
 """Messages that are looked at together; twice as many each time."""
 
 

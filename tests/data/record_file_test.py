@@ -60,20 +60,19 @@ def test_readers_do_not_disturb_each_other_or_the_writer(tmp_path):
 def test_results_come_back_as_they_were():
     results = [
         Piece(
-            "a\udce9", b"\n\n", "g", {"title": "é\n"}, 3, 0.1, "test", b"\n1"
+            "a\udce9", b"\n\n", {"title": "é\n"}, 3, 0.1, "g", "test", b"\n1"
         ),
         Reject("b.mid", "not_midi", "no\nheader"),
-        Piece("c", b"", "", {}, 0, 0.0, histograms={"pitch": {"60": 2}}),
+        Piece("c", b"", {}, 0, 0.0, histograms={"pitch": {"60": 2}}),
     ]
     assert decode_results(encode_results(results)) == results
     assert decode_results(encode_results([])) == []
 
 
 def test_a_log_is_continued_only_under_the_same_key(tmp_path):
-    results = [[Reject(str(n), "r", "m")] for n in range(3)]
     log = reading_log.ReadingLog(tmp_path, "key")
-    for result in results:
-        log.append(result)
+    for number in range(3):
+        log.append(encode_results([Reject(str(number), "r", "m")]))
     again = reading_log.ReadingLog(tmp_path, "key")
     assert again.num_items == 3
     assert [r.id for r in again.results()] == ["0", "1", "2"]

@@ -21,7 +21,7 @@ def split_of_name(group):
 
 
 def piece(name, group=None, sequence=b"notes\n\n"):
-    return Piece(name, sequence, group or name, {"title": "é"}, 3, 1.5)
+    return Piece(name, sequence, {"title": "é"}, 3, 1.5, group or name)
 
 
 def staged(tmp_path, pieces):

@@ -78,3 +78,14 @@ def test_a_script_without_a_main_part_is_told_so(tmp_path):
     )
     assert done.returncode
     assert "needs `if __name__ == '__main__':`" in done.stderr
+
+
+def test_the_item_that_failed_is_blamed_though_results_are_held_back():
+    # All before "crash" have been read by then, and none of them sent.
+    words = [*"abcdefg", "crash", "h"]
+    results = list(
+        map_in_processes(misbehave, words, num_workers=1, chunk_size=len(words))
+    )
+    assert results[:7] == list("ABCDEFG")
+    assert results[7].reason == "crashed"
+    assert results[8] == "H"

@@ -4,6 +4,7 @@ import pytest
 import tensorflow_datasets as tfds
 from corpora import DUMMY_TUNES
 
+from magenta_lite.data import piece_reading
 from magenta_lite.data.pieces import Piece
 from magenta_lite.datasets.folk_tunes import tunes
 from magenta_lite.datasets.folk_tunes.folk_tunes_dataset_builder import Builder
@@ -149,7 +150,11 @@ def test_a_config_links_with_its_kin_but_keeps_its_own(tmp_path):
         "airds_airs",
     }
     assert builder.num_sources(items) == 3
-    results = [result for item in items for result in tunes.read_tune(item)]
+    results = [
+        piece_reading.describe(piece)
+        for item in items
+        for piece in tunes.read_tune(item)
+    ]
     kept = list(builder.arrange(iter(results)))
     assert {piece.id: piece.group for piece in kept} == {
         "oneills_1850/0001-0003/1": "ryans_mammoth/StairReel/1",

@@ -4,6 +4,7 @@ import pytest
 import tensorflow_datasets as tfds
 from corpora import DUMMY_TUNES, melody, midi_bytes, write_midi_folder
 
+from magenta_lite.data import piece_reading
 from magenta_lite.datasets.note_sequence_folder import files
 from magenta_lite.datasets.note_sequence_folder import (
     note_sequence_folder_dataset_builder as folder_builder,
@@ -140,7 +141,7 @@ def test_the_same_melody_under_two_names_has_one_group(tmp_path):
     (tmp_path / "b.mid").write_bytes(midi_bytes(moved, ticks=60))
     (tmp_path / "c.mid").write_bytes(midi_bytes(melody(6)))
     one, same, other = (
-        files.read_music_file(file)[0]
+        piece_reading.describe(files.read_music_file(file)[0])
         for file in files.find_music_files(tmp_path)
     )
     assert one.group == same.group != other.group
