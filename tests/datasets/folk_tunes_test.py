@@ -5,6 +5,7 @@ import tensorflow_datasets as tfds
 from corpora import DUMMY_TUNES
 
 from magenta_lite.data import piece_reading
+from magenta_lite.data.piece_records import decode_results
 from magenta_lite.data.pieces import Piece
 from magenta_lite.datasets.folk_tunes import tunes
 from magenta_lite.datasets.folk_tunes.folk_tunes_dataset_builder import Builder
@@ -151,9 +152,11 @@ def test_a_config_links_with_its_kin_but_keeps_its_own(tmp_path):
     }
     assert builder.num_sources(items) == 3
     results = [
-        piece_reading.describe(piece)
+        result
         for item in items
-        for piece in tunes.read_tune(item)
+        for result in decode_results(
+            piece_reading.read_and_describe(tunes.read_tune, item)
+        )
     ]
     kept = list(builder.arrange(iter(results)))
     assert {piece.id: piece.group for piece in kept} == {
