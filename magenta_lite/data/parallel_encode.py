@@ -22,6 +22,8 @@ from magenta_lite.notes.proto import NoteSequence
 MIN_BYTES_FOR_WORKERS = 2**23
 """Of serialized sequences; with less, starting processes takes longer."""
 
+_CHUNK_SIZE = 64
+
 MIN_EVENTS = 2
 """Shorter examples hold nothing to predict."""
 
@@ -116,7 +118,9 @@ def encode_in_order(
     if num_workers <= 1 or num_bytes < MIN_BYTES_FOR_WORKERS:
         yield from map(encode, sequences)
         return
-    for result in worker_pool.map_in_processes(encode, sequences, num_workers):
+    for result in worker_pool.map_in_processes(
+        encode, sequences, num_workers, chunk_size=_CHUNK_SIZE
+    ):
         if not isinstance(result, worker_pool.Failure):
             yield result
         elif result.reason == "reader_error":

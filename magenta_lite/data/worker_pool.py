@@ -27,6 +27,7 @@ _NO_START = (
     "needs `if __name__ == '__main__':` around what it does"
 )
 _MAX_BUFFERED_BYTES = 2**26
+_MAX_CHUNK_BYTES = 2**17
 _HOLD_SECONDS = 0.02
 """Results are held back so long, then sent together: every message wakes the
 parent, which costs as much as reading a small file."""
@@ -67,7 +68,8 @@ def map_in_processes(
       num_workers: processes; as many as there are cores if None.
       timeout_seconds: a task that takes longer is ended.
       memory_limit_bytes: what a task may allocate (enforced on Linux).
-      chunk_size: how many items are sent to a process at once.
+      chunk_size: how many items are sent to a process at once; of items that
+        are bytes, fewer where they take 128 KiB.
 
     Yields:
       One result for each item, or a `Failure`.
@@ -131,7 +133,12 @@ class _Source:
             return chunk
         if self._num_taken - num_done >= self._window:
             return []
-        chunk = list(itertools.islice(self._items, self._chunk_size))
+        chunk, num_bytes = [], 0
+        for index, item in itertools.islice(self._items, self._chunk_size):
+            chunk.append((index, item))
+            num_bytes += len(item) if isinstance(item, bytes) else 0
+            if num_bytes > _MAX_CHUNK_BYTES:
+                break
         self._num_taken += len(chunk)
         return chunk
 
