@@ -104,7 +104,7 @@ def read_music_file(file: MusicFile) -> list[Piece | Reject]:
     if file.first_tune is not None:
         return _read_tunes(file, file.first_tune)
     try:
-        sequences = note_files.read_file(pathlib.Path(file.path))
+        sequences = note_files.read_file(file.path)
     except note_files.NotesError as error:
         return [Reject(file.id, error.reason, str(error))]
     return [

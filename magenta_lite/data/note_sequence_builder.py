@@ -26,7 +26,7 @@ from magenta_lite.data import (
     staging,
     worker_pool,
 )
-from magenta_lite.data.piece_records import encode_results
+from magenta_lite.data.piece_records import decode_results, encode_results
 from magenta_lite.data.pieces import Piece, Reject
 from magenta_lite.data.preparation_report import SplitReport
 from magenta_lite.errors import UserError
@@ -242,8 +242,7 @@ class NoteSequenceBuilder(
         staged = staging.Staging(folder, self.LINK_NEAR_DUPLICATES)
         with self._work_dir(folder) as work_dir:
             log = reading_log.ReadingLog(work_dir, self._key(items))
-            self._read(items, log)
-            for result in self.arrange(log.results()):
+            for result in self.arrange(self._read(items, log)):
                 staged.add(result)
         staged.finish()
         return staged
@@ -295,8 +294,14 @@ class NoteSequenceBuilder(
             digest.update(repr(part).encode("utf-8", "backslashreplace"))
         return digest.hexdigest()
 
-    def _read(self, items: Sequence[Item], log: reading_log.ReadingLog) -> None:
-        """Reads what is not in the log yet, in worker processes, in order."""
+    def _read(
+        self, items: Sequence[Item], log: reading_log.ReadingLog
+    ) -> Iterator[Piece | Reject]:
+        """All results in order: those of the log, then those to be read.
+
+        These are read in worker processes, and logged.
+        """
+        yield from log.results()
         todo = items[log.num_items :]
         results = worker_pool.map_in_processes(
             functools.partial(
@@ -312,6 +317,7 @@ class NoteSequenceBuilder(
                 reject = Reject(item.id, result.reason, result.message)
                 result = encode_results([reject])
             log.append(result)
+            yield from decode_results(result)
             if self.progress:
                 self.progress(f"reading {self.UNIT}", log.num_items, len(items))
 

@@ -28,7 +28,7 @@ _NO_START = (
 )
 _MAX_BUFFERED_BYTES = 2**26
 _MAX_CHUNK_BYTES = 2**17
-_HOLD_SECONDS = 0.02
+_HOLD_SECONDS = 0.05
 """Results are held back so long, then sent together: every message wakes the
 parent, which costs as much as reading a small file."""
 
@@ -83,26 +83,31 @@ def map_in_processes(
     results: dict[int, bytes] = {}
     num_buffered_bytes = 0
     num_yielded = 0
+
+    def keep_busy() -> None:
+        while pool.has_room(num_workers):
+            # What is in work comes first, so this cannot block for ever.
+            if pool.is_busy() and num_buffered_bytes > _MAX_BUFFERED_BYTES:
+                return
+            chunk = source.take(num_yielded)
+            if not chunk:
+                return
+            pool.submit(chunk)
+
     try:
         while True:
-            while pool.has_room(num_workers):
-                # What is in work comes first, so this cannot block for ever.
-                if pool.is_busy() and num_buffered_bytes > _MAX_BUFFERED_BYTES:
-                    break
-                chunk = source.take(num_yielded)
-                if not chunk:
-                    break
-                pool.submit(chunk)
-            if not pool.is_busy():
-                return
-            for index, result in pool.collect():
-                results[index] = result
-                num_buffered_bytes += len(result)
+            keep_busy()  # Before the caller takes its time over results.
             while num_yielded in results:
                 result = results.pop(num_yielded)
                 num_buffered_bytes -= len(result)
                 num_yielded += 1
                 yield ForkingPickler.loads(result)
+            keep_busy()
+            if not pool.is_busy():
+                return
+            for index, result in pool.collect():
+                results[index] = result
+                num_buffered_bytes += len(result)
     finally:
         pool.close()
 

@@ -13,15 +13,15 @@ from magenta_lite.notes.proto import NoteSequence
 __all__ = ["SUFFIXES", "NotesError", "find_files", "read_file"]
 
 
-def _read_midi(path: pathlib.Path) -> list[NoteSequence]:
+def _read_midi(path: str) -> list[NoteSequence]:
     return [midi.read_midi(path)]
 
 
-def _read_musicxml(path: pathlib.Path) -> list[NoteSequence]:
+def _read_musicxml(path: str) -> list[NoteSequence]:
     return [musicxml.read_musicxml(path)]
 
 
-_READERS: dict[str, Callable[[pathlib.Path], list[NoteSequence]]] = {
+_READERS: dict[str, Callable[[str], list[NoteSequence]]] = {
     ".mid": _read_midi,
     ".midi": _read_midi,
     ".xml": _read_musicxml,
@@ -47,8 +47,8 @@ def read_file(path: str | os.PathLike) -> list[NoteSequence]:
       NotesError: if the file is missing, is not what its suffix says, or (ABC)
         no tune of it can be read. The message names the file.
     """
-    path = pathlib.Path(path)
-    reader = _READERS.get(path.suffix.lower())
+    path = os.fspath(path)
+    reader = _READERS.get(os.path.splitext(path)[1].lower())
     if reader is None:
         raise NotesError(
             "unknown_type",
@@ -56,8 +56,9 @@ def read_file(path: str | os.PathLike) -> list[NoteSequence]:
             f"{', '.join(SUFFIXES)}.",
         )
     sequences = reader(path)
+    name = os.fsencode(os.path.basename(path)).decode("utf-8", "replace")
     for sequence in sequences:
-        sequence.filename = os.fsencode(path.name).decode("utf-8", "replace")
+        sequence.filename = name
     return sequences
 
 

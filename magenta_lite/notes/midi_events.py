@@ -116,7 +116,8 @@ def read_track(data: bytes) -> TrackEvents:
     numbers, places = numbers[is_channel], (places + explicit)[is_channel]
     status = status[is_channel]
     two = _DATA_BYTES[status] == 2
-    values = np.stack([table[places], table[places + 1] * two], axis=1)
+    values = np.empty([len(places), 2], np.uint8)
+    values[:, 0], values[:, 1] = table[places], table[places + 1] * two
     if (values >= 0x80).any():
         raise MidiError("a data byte above 127")
     return TrackEvents(

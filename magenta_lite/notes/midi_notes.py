@@ -146,14 +146,16 @@ def _offs_that_keep(
     Returns:
       bool `[offs]`.
     """
-    same_key = np.append(False, keys[offs[1:]] == keys[offs[:-1]])
-    key_starts = np.searchsorted(keys, keys[offs])
-    firsts = np.maximum(np.append(0, offs[:-1] + 1), key_starts)
+    same_key = np.zeros(len(offs), bool)
+    same_key[1:] = keys[offs[1:]] == keys[offs[:-1]]
+    firsts = np.searchsorted(keys, keys[offs])
+    firsts[1:] = np.maximum(firsts[1:], offs[:-1] + 1)
     has_ons = firsts < offs
     starts_here = has_ons & (tick[offs - 1] == tick[offs])
     ends_others = tick[firsts] < tick[offs]
     # What the note-off before has kept is open, too: a chain of note-offs.
-    later = np.append(False, tick[offs[1:]] > tick[offs[:-1]])
+    later = np.zeros(len(offs), bool)
+    later[1:] = tick[offs[1:]] > tick[offs[:-1]]
     keeps = starts_here & ends_others
     hands_on = starts_here & same_key & later
     numbers = np.arange(len(offs))

@@ -37,6 +37,9 @@ _MAX_VARINT_BYTES = 10
 _CONTINUES = 0x80
 """This bit of a byte says that the number goes on in the next one."""
 
+_FEW = 4
+"""So many messages are written one by one: arrays would take longer."""
+
 _SMALL_RUN, _MAX_SMALL_RUNS = 64, 8
 """After so many runs of fewer messages of one size, sizes are seen to mix."""
 
@@ -55,8 +58,14 @@ def add_messages(
       name: e.g. "notes".
       columns: as for `encode_repeated`.
     """
-    field = sequence.DESCRIPTOR.fields_by_name[name]
-    sequence.MergeFromString(encode_repeated(field, columns))
+    num_rows = _num_rows(columns)
+    if num_rows > _FEW:
+        field = sequence.DESCRIPTOR.fields_by_name[name]
+        sequence.MergeFromString(encode_repeated(field, columns))
+        return
+    rows = [np.broadcast_to(c, num_rows).tolist() for c in columns.values()]
+    for values in zip(*rows, strict=True):
+        getattr(sequence, name).add(**dict(zip(columns, values, strict=True)))
 
 
 def read_messages(
@@ -98,10 +107,7 @@ def encode_repeated(
         key=lambda one: one.number,
     )
     arrays = [np.asarray(columns[one.name]) for one in fields]
-    sizes = {len(array) for array in arrays if array.ndim}
-    if len(sizes) != 1:
-        raise ValueError(f"columns of {sorted(sizes)} rows")
-    (num_rows,) = sizes
+    num_rows = _num_rows(columns)
     return b"".join(
         _encode_rows(
             field,
@@ -114,6 +120,14 @@ def encode_repeated(
         )
         for start in range(0, num_rows, _ROWS_AT_ONCE)
     )
+
+
+def _num_rows(columns: Mapping[str, np.ndarray | int]) -> int:
+    """How many messages there are; one number may stand for all."""
+    sizes = {len(c) for c in columns.values() if isinstance(c, np.ndarray)}
+    if len(sizes) != 1:
+        raise ValueError(f"columns of {sorted(sizes)} rows")
+    return sizes.pop()
 
 
 def _encode_rows(

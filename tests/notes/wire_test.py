@@ -147,6 +147,18 @@ def test_adding_appends():
     assert [note.pitch for note in sequence.notes] == [1, 2, 3]
 
 
+@pytest.mark.parametrize("num_notes", [0, 1, 4, 5, 300])
+@pytest.mark.parametrize("program", [0, 5, 200, -1])
+def test_one_number_stands_for_all(num_notes, program):
+    sequence = NoteSequence()
+    pitches = np.arange(num_notes) % 128
+    columns = {"pitch": pitches, "program": program, "is_drum": 1}
+    wire.add_messages(sequence, "notes", columns)
+    shared = {"program": program, "is_drum": True}
+    expected = [{"pitch": pitch, **shared} for pitch in pitches.tolist()]
+    assert sequence == built("notes", expected)
+
+
 def test_fields_of_a_newer_proto_do_not_disturb():
     # Field 99 of each note, which this version does not know, comes last.
     note = bytes([0x08, 61, 0x98, 0x06, 7])
