@@ -235,15 +235,12 @@ def _attention_gradient(
     d_shares = tf.linalg.matvec(outputs * d_context, ones)  # [n, b]
     d_mean = tf.linalg.matvec(context * d_context, ones)  # [b]
     d_scores = shares * (d_shares - d_mean)
-    ratio = _ratio(keys, query)
-    d_query = 4 * score * _weighted_sum(d_scores, ratio * (1 - ratio))
-    d_query *= _unclipped(query)
-    d_score = tf.linalg.matvec(
-        tf.reshape(ratio, [-1, ratio.shape[-1]]),
-        tf.reshape(-2 * d_scores, [-1]),
-        transpose_a=True,
-    )
-    return d_scores, d_query, d_score
+    slots = list(zip(tf.unstack(d_scores), tf.unstack(keys), strict=True))
+    # Written out, sums over slots are one loop over units for XLA. Divisions
+    # that look alike it would do once, and write their results to memory.
+    d_query = sum(d[:, tf.newaxis] * _slope(key, query) for d, key in slots)
+    d_score = sum(d[:, tf.newaxis] / (1 + key * query) for d, key in slots)
+    return d_scores, 4 * score * d_query * _unclipped(query), -2 * d_score
 
 
 def _steps_back(
@@ -266,6 +263,9 @@ def _steps_back(
     gates, _, queries, shares, contexts, *made, squashed, cells_before = kept
     num_steps = gates.shape[0]
     row_kernel, _ = _row_weights(w_key, w_out, b_out)
+    row_back, query_back, step_back = map(
+        tf.transpose, (row_kernel, w_query, w_step)
+    )
     shares_by_slot = tf.transpose(shares, [1, 0, 2])  # [n, t, b]
 
     def body(
@@ -285,7 +285,7 @@ def _steps_back(
             (shares_by_slot[t], later[1][:, t]),
             (later[0], d_made[0][t], d_made[1][t]),
         )
-        d_joined += tf.matmul(d_row, row_kernel, transpose_b=True)
+        d_joined += tf.matmul(d_row, row_back)
         d_h, d_context = tf.split(d_joined, 2, axis=-1)
         ring = [
             _replaced(rows, t, old[t])
@@ -298,7 +298,7 @@ def _steps_back(
             _replaced(rows, t, new)
             for rows, new in zip(later, (d_context, d_scores), strict=True)
         ]
-        d_seen = tf.matmul(d_query, w_query, transpose_b=True)
+        d_seen = tf.matmul(d_query, query_back)
         d_c_seen, d_h_seen = tf.split(d_seen, 2, axis=-1)
         d_z, d_c = cell_gradient(
             gates[t],
@@ -308,7 +308,7 @@ def _steps_back(
             d_c + d_c_seen,
         )
         arrays = _written(arrays, t, (d_row, d_query, d_z))
-        d_joined = tf.matmul(d_z, w_step, transpose_b=True)
+        d_joined = tf.matmul(d_z, step_back)
         return k + 1, d_joined, d_c, d_score + d_more, ring, later, arrays
 
     ring = [
@@ -320,9 +320,10 @@ def _steps_back(
     _, d_joined, d_c, d_score, _, later, arrays = tf.while_loop(
         lambda k, *_: k < num_steps,
         body,
-        (0, *d_inner, tf.zeros_like(score), ring, later, arrays),
+        (0, *d_inner, tf.zeros_like(contexts[0]), ring, later, arrays),
         maximum_iterations=num_steps,
     )
+    d_score = tf.reduce_sum(d_score, axis=0)
     return d_joined, d_c, d_score, later, tuple(a.stack() for a in arrays)
 
 
@@ -340,7 +341,7 @@ def _memory_gradient(
     old = np.triu(np.ones([num_steps, num_slots], np.float32))[:, :, np.newaxis]
     slope = _slope(memory[1], queries[:, tf.newaxis])  # [t, n, b, u]
     return [
-        _weighted_sum(old * shares, d_contexts[:, tf.newaxis]),
+        tf.einsum("tnb,tbu->nbu", old * shares, d_contexts),
         slopes * _weighted_sum(old * d_scores, slope),
     ]
 
