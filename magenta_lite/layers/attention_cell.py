@@ -111,12 +111,12 @@ class AttentionCell(RecurrentLayer):
             name="score",
         )
 
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+    def call(self, inputs: tf.Tensor, are_data: bool = False) -> tf.Tensor:
         """`[time, batch, depth]` to `[time, batch, units]`."""
         if not isinstance(self.layer, Lstm):
-            return super().call(inputs)
+            return super().call(inputs, are_data)
         return attention_chunk.run(
-            self.weight_tensors(), self.attention_length, inputs
+            self.weight_tensors(), self.attention_length, inputs, are_data
         )
 
     def shares(self, inputs: tf.Tensor) -> tf.Tensor:

@@ -41,13 +41,19 @@ from magenta_lite.layers.lstm import (
 _MAX_EXPONENT = 43.0
 
 
-def run(weights: tuple, attention_length: int, inputs: tf.Tensor) -> tf.Tensor:
+def run(
+    weights: tuple,
+    attention_length: int,
+    inputs: tf.Tensor,
+    are_data: bool = False,
+) -> tf.Tensor:
     """Runs `AttentionCell` over an LSTM on whole sequences.
 
     Args:
       weights: those of `AttentionCell.weight_tensors`.
       attention_length: how many past outputs are attended to.
       inputs: float32 `[time, batch, depth]`.
+      are_data: see `Chunk`.
 
     Returns:
       float32 `[time, batch, units]`.
@@ -58,7 +64,7 @@ def run(weights: tuple, attention_length: int, inputs: tf.Tensor) -> tf.Tensor:
     step_kernel = tf.concat([recurrent_kernel, folded[depth:]], axis=0)
     bias += tf.linalg.matvec(kernel, b_in, transpose_a=True)
     return chunked.run(
-        _chunk(attention_length),
+        _chunk(attention_length, are_data),
         (folded[:depth], step_kernel, bias, *own),
         inputs,
         functools.partial(_initial_state, attention_length, units),
@@ -66,7 +72,7 @@ def run(weights: tuple, attention_length: int, inputs: tf.Tensor) -> tf.Tensor:
 
 
 @functools.cache
-def _chunk(attention_length: int) -> chunked.Chunk:
+def _chunk(attention_length: int, are_data: bool) -> chunked.Chunk:
     """The compiled programs.
 
     Their weights are: kernel of the input `[depth, 4 * units]`, of the output
@@ -93,11 +99,11 @@ def _chunk(attention_length: int) -> chunked.Chunk:
         return kept[-2], (*inner, *blocks), kept
 
     backward = tf.function(
-        functools.partial(_backward, attention_length),
+        functools.partial(_backward, attention_length, are_data),
         jit_compile=True,
         autograph=False,
     )
-    return chunked.Chunk(forward, backward, num_kept=7)
+    return chunked.Chunk(forward, backward, num_kept=7, are_data=are_data)
 
 
 def _initial_state(
@@ -154,6 +160,7 @@ def _forward(
 
 def _backward(
     attention_length: int,
+    are_data: bool,
     weights: tuple,
     inputs: tf.Tensor,
     state: tuple,
@@ -199,7 +206,7 @@ def _backward(
         _older(d, d_next) for d, d_next in zip(d_memory, d_blocks, strict=True)
     ]
     d_h, d_context = tf.split(d_joined, 2, axis=-1)
-    d_inputs = on_rows(d_z, tf.transpose(w_x))
+    d_inputs = None if are_data else on_rows(d_z, tf.transpose(w_x))
     return d_weights, d_inputs, (d_h, d_c, d_context, *d_past)
 
 

@@ -127,8 +127,7 @@ class Lstm(RecurrentLayer):
           state: from `state_from`.
           chunk_steps: the state that is returned is the last one where this
             divides the time.
-          are_data: whether nothing is learnt below the inputs, so that their
-            gradient need not be computed and is zero.
+          are_data: see `RecurrentLayer.call`.
 
         Returns:
           float32 `[time, batch, units]` and the last state.
@@ -149,7 +148,7 @@ class Lstm(RecurrentLayer):
         return kernel[: inputs.shape[-1]], *others
 
     def call(self, inputs: tf.Tensor, are_data: bool = False) -> tf.Tensor:
-        """`[time, batch, depth]` to `[time, batch, units]`; see `run`."""
+        """`[time, batch, depth]` to `[time, batch, units]`."""
         if on_gpu():
             return tf.transpose(
                 self.lstm(tf.transpose(inputs, [1, 0, 2])), [1, 0, 2]
@@ -288,10 +287,7 @@ def _backward(
         over_rows(outputs_before, d_z),
         tf.reduce_sum(d_z, [0, 1]),
     )
-    if are_data:
-        d_inputs = tf.zeros_like(inputs)
-    else:
-        d_inputs = on_rows(d_z, tf.transpose(kernel))
+    d_inputs = None if are_data else on_rows(d_z, tf.transpose(kernel))
     if d_memory.shape[1]:
         d_memory += tf.reduce_sum(d_z, axis=0)[:, tf.newaxis]
     return d_weights, d_inputs, ((d_h, d_c), d_memory)
@@ -321,4 +317,5 @@ _CHUNK_OF_DATA = dataclasses.replace(
         jit_compile=True,
         autograph=False,
     ),
+    are_data=True,
 )

@@ -40,15 +40,18 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
         """One step: `[batch, depth]` to `[batch, units]` and the next state."""
         return self.recurrence().step(self.weight_tensors(), inputs, state)
 
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+    def call(self, inputs: tf.Tensor, are_data: bool = False) -> tf.Tensor:
         """Runs over a sequence from the initial state.
 
         Args:
           inputs: float32 `[time, batch, depth]`.
+          are_data: whether nothing is learnt below the inputs. A layer may
+            then leave out their gradient.
 
         Returns:
           float32 `[time, batch, units]`.
         """
+        del are_data
         return chunked.run(
             chunk_of(self.recurrence()),
             self.weight_tensors(),

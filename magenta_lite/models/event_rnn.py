@@ -180,7 +180,8 @@ class EventRnn(Model):
         hidden = inputs
         for i, layer in enumerate(self.recurrent):
             below = self._project(i, hidden)
-            hidden = layer(below)
+            are_data = i == 0 and not self.residual
+            hidden = layer(below, are_data=are_data)
             if self.residual:
                 hidden += below
             if seed is not None and self.dropout:
