@@ -30,6 +30,8 @@ from magenta_lite.layers import chunked
 from magenta_lite.layers.lstm import (
     activate_gates,
     cell_gradient,
+    gate_slopes,
+    gate_slopes,
     next_cell,
     on_rows,
     over_rows,
@@ -61,11 +63,12 @@ def run(
     w_in, b_in, *own, kernel, recurrent_kernel, bias = weights
     depth, units = inputs.shape[-1], recurrent_kernel.shape[0]
     folded = tf.matmul(w_in, kernel)
-    step_kernel = tf.concat([recurrent_kernel, folded[depth:]], axis=0)
+    folded = tf.split(folded, [depth, units])
+    step_kernel = tf.concat([recurrent_kernel, folded[1]], axis=0)
     bias += tf.linalg.matvec(kernel, b_in, transpose_a=True)
     return chunked.run(
         _chunk(attention_length, are_data),
-        (folded[:depth], step_kernel, bias, *own),
+        (folded[0], step_kernel, bias, *own),
         inputs,
         functools.partial(_initial_state, attention_length, units),
     )
@@ -180,7 +183,8 @@ def _backward(
     d_made = [d_outputs + d_blocks[0][-1], d_blocks[1][-1]]
     d_joined, d_c, d_score, later, d_steps = _steps_back(
         weights,
-        (*kept, squashed, _before(c, cells)),
+        kept[2:],
+        gate_slopes(gates, squashed, _before(c, cells)),
         memory,
         d_made,
         (tf.concat([d_h, d_context], axis=-1), d_c),
@@ -253,22 +257,23 @@ def _attention_gradient(
 def _steps_back(
     weights: tuple,
     kept: tuple,
+    slopes: tuple,
     memory: list[tf.Tensor],
     d_made: list[tf.Tensor],
     d_inner: tuple[tf.Tensor, tf.Tensor],
 ) -> tuple:
     """The loop of `_backward`.
 
-    `kept` is what `_forward` kept, tanh of the cells and the cells before each
-    step; `memory` the slots before the first step; `d_made` gradients of the
-    outputs and keys made, without what comes through these steps; `d_inner`
-    those after the last step of (h, context) side by side, and of c. Returns
-    d_inner before the first step, gradients of the score, of contexts and
-    scores, and of rows, queries and sums before the gates, `[t, b, ...]`.
+    `kept` is what `_forward` kept from the queries on, `slopes` those of
+    `gate_slopes`; `memory` the slots before the first step; `d_made` gradients
+    of the outputs and keys made, without what comes through these steps;
+    `d_inner` those after the last step of (h, context) side by side, and of c.
+    Returns d_inner before the first step, gradients of the score, of contexts
+    and scores, and of rows, queries and sums before the gates, `[t, b, ...]`.
     """
     _, w_step, _, w_query, _, w_key, score, w_out, b_out = weights
-    gates, _, queries, shares, contexts, *made, squashed, cells_before = kept
-    num_steps = gates.shape[0]
+    queries, shares, contexts, *made = kept
+    num_steps = queries.shape[0]
     row_kernel, _ = _row_weights(w_key, w_out, b_out)
     row_back, query_back, step_back = map(
         tf.transpose, (row_kernel, w_query, w_step)
@@ -308,11 +313,7 @@ def _steps_back(
         d_seen = tf.matmul(d_query, query_back)
         d_c_seen, d_h_seen = tf.split(d_seen, 2, axis=-1)
         d_z, d_c = cell_gradient(
-            gates[t],
-            squashed[t],
-            cells_before[t],
-            d_h + d_h_seen,
-            d_c + d_c_seen,
+            [slope[t] for slope in slopes], d_h + d_h_seen, d_c + d_c_seen
         )
         arrays = _written(arrays, t, (d_row, d_query, d_z))
         d_joined = tf.matmul(d_z, step_back)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
@@ -174,31 +175,45 @@ def next_cell(
     return o * tf.tanh(c), c
 
 
+def gate_slopes(
+    gates: tf.Tensor, squashed: tf.Tensor, cells_before: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """What `cell_gradient` takes, for all steps at once.
+
+    Args:
+      gates: activated, `[time, batch, 4 * units]`.
+      squashed: tanh of the cells after the steps, `[time, batch, units]`.
+      cells_before: the cells before the steps.
+
+    Returns:
+      By what the sums before the gates change the cell, or for the output gate
+      the output, `[time, batch, 4 * units]`; by what a cell changes the
+      output, and by what the next cell, `[time, batch, units]`.
+    """
+    i, f, g, o = tf.split(gates, 4, axis=-1)
+    slopes = [
+        g * i * (1 - i),
+        cells_before * f * (1 - f),
+        i * (1 - g**2),
+        squashed * o * (1 - o),
+    ]
+    return tf.concat(slopes, axis=-1), o * (1 - squashed**2), f
+
+
 def cell_gradient(
-    gates: tf.Tensor,
-    squashed: tf.Tensor,
-    cell_before: tf.Tensor,
-    d_h: tf.Tensor,
-    d_c: tf.Tensor,
+    slopes: Sequence[tf.Tensor], d_h: tf.Tensor, d_c: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Gradients of a step's sums before the gates and of the cell before.
 
     Args:
-      gates: activated, `[batch, 4 * units]`.
-      squashed: tanh of the cell after the step, `[batch, units]`.
-      cell_before: the cell before the step.
+      slopes: those of `gate_slopes` at this step.
       d_h: gradient of the output.
       d_c: what of the cell's gradient does not come through the output.
     """
-    i, f, g, o = tf.split(gates, 4, axis=-1)
-    d_c += d_h * o * (1 - squashed**2)
-    d_sums = [
-        d_c * g * i * (1 - i),
-        d_c * cell_before * f * (1 - f),
-        d_c * i * (1 - g**2),
-        d_h * squashed * o * (1 - o),
-    ]
-    return tf.concat(d_sums, axis=-1), d_c * f
+    of_sums, of_output, of_next_cell = slopes
+    d_c += d_h * of_output
+    d_sums = tf.concat([d_c, d_c, d_c, d_h], axis=-1) * of_sums
+    return d_sums, d_c * of_next_cell
 
 
 def _forward(weights: tuple, inputs: tf.Tensor, state: _State) -> tuple:
@@ -261,6 +276,7 @@ def _backward(
     squashed = tf.tanh(cells)
     outputs = tf.split(gates, 4, axis=-1)[3] * squashed
     outputs_before = tf.concat([h[tf.newaxis], outputs[:-1]], axis=0)
+    slopes = gate_slopes(gates, squashed, cells_before)
     # Once here: a product that transposes takes twice the time.
     back = tf.transpose(recurrent_kernel)
     d_z = tf.TensorArray(inputs.dtype, num_steps)
@@ -270,7 +286,7 @@ def _backward(
     ) -> tuple:
         t = num_steps - 1 - k
         d_gates, d_c = cell_gradient(
-            gates[t], squashed[t], cells_before[t], d_h + d_outputs[t], d_c
+            [slope[t] for slope in slopes], d_h + d_outputs[t], d_c
         )
         d_h = tf.matmul(d_gates, back)
         return k + 1, d_h, d_c, d_z.write(t, d_gates)
