@@ -31,7 +31,6 @@ from magenta_lite.layers.lstm import (
     activate_gates,
     cell_gradient,
     gate_slopes,
-    gate_slopes,
     next_cell,
     on_rows,
     over_rows,
