@@ -59,15 +59,19 @@ def run(
     Returns:
       float32 `[time, batch, units]`.
     """
-    w_in, b_in, *own, kernel, recurrent_kernel, bias = weights
+    w_in, b_in, *seen, w_key, score, w_out, b_out = weights[:-3]
+    kernel, recurrent_kernel, bias = weights[-3:]
     depth, units = inputs.shape[-1], recurrent_kernel.shape[0]
     folded = tf.matmul(w_in, kernel)
     folded = tf.split(folded, [depth, units])
     step_kernel = tf.concat([recurrent_kernel, folded[1]], axis=0)
     bias += tf.linalg.matvec(kernel, b_in, transpose_a=True)
+    row_kernel = tf.concat([w_out, tf.matmul(w_out, w_key)], axis=1)
+    b_key = tf.linalg.matvec(w_key, b_out, transpose_a=True)
+    row = (row_kernel, tf.concat([b_out, b_key], axis=0))
     return chunked.run(
         _chunk(attention_length, are_data),
-        (folded[0], step_kernel, bias, *own),
+        (folded[0], step_kernel, bias, *seen, *row, score),
         inputs,
         functools.partial(_initial_state, attention_length, units),
     )
@@ -79,7 +83,7 @@ def _chunk(attention_length: int, are_data: bool) -> chunked.Chunk:
 
     Their weights are: kernel of the input `[depth, 4 * units]`, of the output
     and context `[2 * units, 4 * units]`, and bias; kernel and bias of the
-    query; kernel of the key; score; kernel and bias of the output.
+    query, and of the row (output and key) from h and context; score.
 
     Their state is h, c and context, each `[b, u]`, then blocks `[t, b, u]` of
     outputs and as many of exponentials of keys, oldest first. In a gradient,
@@ -105,7 +109,13 @@ def _chunk(attention_length: int, are_data: bool) -> chunked.Chunk:
         jit_compile=True,
         autograph=False,
     )
-    return chunked.Chunk(forward, backward, num_kept=7, are_data=are_data)
+    return chunked.Chunk(forward, backward, 7, are_data, _prepare)
+
+
+def _prepare(weights: tuple) -> tuple:
+    """See `Chunk.prepare`: what of them gradients pass, and the score."""
+    w_x, w_step, _, w_query, _, w_row, _, score = weights
+    return *map(tf.transpose, (w_x, w_step, w_query, w_row)), score
 
 
 def _initial_state(
@@ -122,13 +132,12 @@ def _forward(
     attention_length: int, weights: tuple, inputs: tf.Tensor, state: tuple
 ) -> tuple:
     """h, c and context after the steps, and what `Chunk.forward` keeps."""
-    w_x, w_step, bias, w_query, b_query, w_key, score, w_out, b_out = weights
+    w_x, w_step, bias, w_query, b_query, w_row, b_row, score = weights
     h, c, context, *blocks = state
     num_steps = inputs.shape[0]
     ring = [_slots(attention_length, past) for past in blocks]
     unseen = _unseen(attention_length, num_steps)
     projected = on_rows(inputs, w_x) + bias  # [t, b, 4u]
-    row_kernel, row_bias = _row_weights(w_key, w_out, b_out)
 
     def body(
         t: tf.Tensor, joined: tf.Tensor, c: tf.Tensor, ring: list, arrays: list
@@ -142,7 +151,7 @@ def _forward(
         shares = tf.nn.softmax(scores - unseen[t], axis=0)
         context = tf.reduce_sum(shares[:, :, tf.newaxis] * outputs, axis=0)
         joined = tf.concat([h, context], axis=-1)
-        row = tf.matmul(joined, row_kernel) + row_bias
+        row = tf.matmul(joined, w_row) + b_row
         output, key = tf.split(row, 2, axis=-1)
         key = _exponential(key)
         new = (tf.concat(gates, -1), c, query, shares, context, output, key)
@@ -163,7 +172,7 @@ def _forward(
 def _backward(
     attention_length: int,
     are_data: bool,
-    weights: tuple,
+    turned: tuple,
     inputs: tf.Tensor,
     state: tuple,
     kept: tuple,
@@ -171,9 +180,9 @@ def _backward(
     d_state: tuple,
 ) -> tuple:
     """See `Chunk.backward`: the steps, then one product for each weight."""
-    w_x, _, _, _, _, w_key, score, _, _ = weights
+    w_x, *_, score = turned
     h, c, context, *blocks = state
-    gates, cells, queries, shares, contexts, outputs, _ = kept
+    gates, cells, queries, shares, contexts, *_ = kept
     d_h, d_c, d_context, *d_blocks = d_state
     memory = [_slots(attention_length, past) for past in blocks]
     squashed = tf.tanh(cells)
@@ -181,7 +190,7 @@ def _backward(
     # The last blocks of the next state are the rows that these steps made.
     d_made = [d_outputs + d_blocks[0][-1], d_blocks[1][-1]]
     d_joined, d_c, d_score, later, d_steps = _steps_back(
-        weights,
+        turned[1:],
         kept[2:],
         gate_slopes(gates, squashed, _before(c, cells)),
         memory,
@@ -189,8 +198,6 @@ def _backward(
         (tf.concat([d_h, d_context], axis=-1), d_c),
     )
     d_row, d_query, d_z = d_steps
-    d_output, d_key = tf.split(d_row, 2, axis=-1)
-    d_output += on_rows(d_key, tf.transpose(w_key))
     joined = tf.concat([hidden, contexts], axis=-1)
     joined_before = _before(tf.concat([h, context], axis=-1), joined)
     d_weights = (
@@ -199,17 +206,16 @@ def _backward(
         tf.reduce_sum(d_z, [0, 1]),
         over_rows(tf.concat([cells, hidden], axis=-1), d_query),
         tf.reduce_sum(d_query, [0, 1]),
-        over_rows(outputs, d_key),
+        over_rows(joined, d_row),
+        tf.reduce_sum(d_row, [0, 1]),
         d_score,
-        over_rows(joined, d_output),
-        tf.reduce_sum(d_output, [0, 1]),
     )
     d_memory = _memory_gradient(4 * score, memory, queries, shares, later)
     d_past = [
         _older(d, d_next) for d, d_next in zip(d_memory, d_blocks, strict=True)
     ]
     d_h, d_context = tf.split(d_joined, 2, axis=-1)
-    d_inputs = None if are_data else on_rows(d_z, tf.transpose(w_x))
+    d_inputs = None if are_data else on_rows(d_z, w_x)
     return d_weights, d_inputs, (d_h, d_c, d_context, *d_past)
 
 
@@ -254,7 +260,7 @@ def _attention_gradient(
 
 
 def _steps_back(
-    weights: tuple,
+    turned: tuple,
     kept: tuple,
     slopes: tuple,
     memory: list[tf.Tensor],
@@ -270,13 +276,9 @@ def _steps_back(
     Returns d_inner before the first step, gradients of the score, of contexts
     and scores, and of rows, queries and sums before the gates, `[t, b, ...]`.
     """
-    _, w_step, _, w_query, _, w_key, score, w_out, b_out = weights
+    w_step, w_query, w_row, score = turned
     queries, shares, contexts, *made = kept
     num_steps = queries.shape[0]
-    row_kernel, _ = _row_weights(w_key, w_out, b_out)
-    row_back, query_back, step_back = map(
-        tf.transpose, (row_kernel, w_query, w_step)
-    )
     shares_by_slot = tf.transpose(shares, [1, 0, 2])  # [n, t, b]
 
     def body(
@@ -296,7 +298,7 @@ def _steps_back(
             (shares_by_slot[t], later[1][:, t]),
             (later[0], d_made[0][t], d_made[1][t]),
         )
-        d_joined += tf.matmul(d_row, row_back)
+        d_joined += tf.matmul(d_row, w_row)
         d_h, d_context = tf.split(d_joined, 2, axis=-1)
         ring = [
             _replaced(rows, t, old[t])
@@ -309,13 +311,13 @@ def _steps_back(
             _replaced(rows, t, new)
             for rows, new in zip(later, (d_context, d_scores), strict=True)
         ]
-        d_seen = tf.matmul(d_query, query_back)
+        d_seen = tf.matmul(d_query, w_query)
         d_c_seen, d_h_seen = tf.split(d_seen, 2, axis=-1)
         d_z, d_c = cell_gradient(
             [slope[t] for slope in slopes], d_h + d_h_seen, d_c + d_c_seen
         )
         arrays = _written(arrays, t, (d_row, d_query, d_z))
-        d_joined = tf.matmul(d_z, step_back)
+        d_joined = tf.matmul(d_z, w_step)
         return k + 1, d_joined, d_c, d_score + d_more, ring, later, arrays
 
     ring = [
@@ -386,17 +388,6 @@ def _unseen(attention_length: int, num_steps: int) -> tf.Tensor:
     age = t - n + np.where(n < t, 0, num_slots)
     unseen = np.where(age > attention_length, 1e30, 0)
     return tf.constant(unseen[:, :, np.newaxis], tf.float32)
-
-
-def _row_weights(
-    w_key: tf.Tensor, w_out: tf.Tensor, b_out: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Kernel and bias from (h, context) to (output, key)."""
-    b_key = tf.linalg.matvec(w_key, b_out, transpose_a=True)
-    return (
-        tf.concat([w_out, tf.matmul(w_out, w_key)], axis=1),
-        tf.concat([b_out, b_key], axis=0),
-    )
 
 
 def _exponential(x: tf.Tensor) -> tf.Tensor:

@@ -28,17 +28,19 @@ class Chunk:
     Attributes:
       forward: `(weights, inputs [steps, batch, depth], state)` to
         `(outputs [steps, batch, units], next state, kept)`.
-      backward: `(weights, inputs, state, kept, d_outputs, d_next_state)` to
+      backward: `(prepared, inputs, state, kept, d_outputs, d_next_state)` to
         `(d_weights, d_inputs, d_state)`.
       num_kept: how many tensors `kept`, a tuple, holds for `backward`.
       are_data: whether nothing is learnt below the inputs: `d_inputs` then is
         None, and no gradient reaches them.
+      prepare: makes `prepared` of the weights, once for all chunks.
     """
 
     forward: Callable
     backward: Callable
     num_kept: int
     are_data: bool = False
+    prepare: Callable = tuple
 
 
 def run(
@@ -178,6 +180,7 @@ def _run_shards(
         )
 
         def gradient(d_outputs: tf.Tensor, *d_finals: tf.Tensor) -> tuple:
+            prepared = chunk.prepare(weights)
             columns = (
                 shards,
                 states,
@@ -187,7 +190,7 @@ def _run_shards(
             )
             d_inputs, d_states, d_weights = zip(
                 *(
-                    _backward(chunk, weights, *shard)
+                    _backward(chunk, weights, prepared, *shard)
                     for shard in zip(*columns, strict=True)
                 ),
                 strict=True,
@@ -271,6 +274,7 @@ def _forward(
 def _backward(
     chunk: Chunk,
     weights: tuple,
+    prepared: tuple,
     inputs: _Chunks,
     start: Any,
     states: list[tf.TensorArray],
@@ -285,7 +289,7 @@ def _backward(
     ) -> tuple:
         state = tf.nest.pack_sequence_as(start, [a.read(k) for a in states])
         d_chunk_weights, d_chunk, d_state = chunk.backward(
-            weights,
+            prepared,
             inputs[k],
             _shaped(state, start),
             tuple(tf.ensure_shape(a.read(k), shape) for a, shape in kept),

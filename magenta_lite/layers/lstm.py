@@ -257,8 +257,15 @@ def _forward(weights: tuple, inputs: tf.Tensor, state: _State) -> tuple:
     return outputs.stack(), ((h, c), memory), kept
 
 
+def _prepare(weights: tuple) -> tuple:
+    """See `Chunk.prepare`: the kernels as gradients pass them."""
+    # Once here: a product that transposes takes up to twice the time.
+    kernel, recurrent_kernel, _ = weights
+    return tf.transpose(kernel), tf.transpose(recurrent_kernel)
+
+
 def _backward(
-    weights: tuple,
+    turned: tuple,
     inputs: tf.Tensor,
     state: _State,
     kept: tuple,
@@ -267,7 +274,7 @@ def _backward(
     are_data: bool = False,
 ) -> tuple:
     """See `Chunk.backward`: the steps, then one product for each weight."""
-    kernel, recurrent_kernel, _ = weights
+    kernel, recurrent_kernel = turned
     gates, cells = kept
     (h, c), _ = state
     (d_h, d_c), d_memory = d_state
@@ -277,8 +284,6 @@ def _backward(
     outputs = tf.split(gates, 4, axis=-1)[3] * squashed
     outputs_before = tf.concat([h[tf.newaxis], outputs[:-1]], axis=0)
     slopes = gate_slopes(gates, squashed, cells_before)
-    # Once here: a product that transposes takes twice the time.
-    back = tf.transpose(recurrent_kernel)
     d_z = tf.TensorArray(inputs.dtype, num_steps)
 
     def body(
@@ -288,7 +293,7 @@ def _backward(
         d_gates, d_c = cell_gradient(
             [slope[t] for slope in slopes], d_h + d_outputs[t], d_c
         )
-        d_h = tf.matmul(d_gates, back)
+        d_h = tf.matmul(d_gates, recurrent_kernel)
         return k + 1, d_h, d_c, d_z.write(t, d_gates)
 
     _, d_h, d_c, d_z = tf.while_loop(
@@ -303,7 +308,7 @@ def _backward(
         over_rows(outputs_before, d_z),
         tf.reduce_sum(d_z, [0, 1]),
     )
-    d_inputs = None if are_data else on_rows(d_z, tf.transpose(kernel))
+    d_inputs = None if are_data else on_rows(d_z, kernel)
     if d_memory.shape[1]:
         d_memory += tf.reduce_sum(d_z, axis=0)[:, tf.newaxis]
     return d_weights, d_inputs, ((d_h, d_c), d_memory)
@@ -325,6 +330,7 @@ _CHUNK = chunked.Chunk(
     forward=tf.function(_forward, jit_compile=True, autograph=False),
     backward=tf.function(_backward, jit_compile=True, autograph=False),
     num_kept=2,
+    prepare=_prepare,
 )
 _CHUNK_OF_DATA = dataclasses.replace(
     _CHUNK,
