@@ -111,12 +111,22 @@ class AttentionCell(RecurrentLayer):
             name="score",
         )
 
-    def call(self, inputs: tf.Tensor, are_data: bool = False) -> tf.Tensor:
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """`[time, batch, depth]` to `[time, batch, units]`."""
         if not isinstance(self.layer, Lstm):
-            return super().call(inputs, are_data)
+            return super().call(inputs)
         return attention_chunk.run(
-            self.weight_tensors(), self.attention_length, inputs, are_data
+            self.weight_tensors(), self.attention_length, inputs
+        )
+
+    def over_data(
+        self, inputs: tf.Tensor, one_hots: tuple[int, ...] = ()
+    ) -> tf.Tensor:
+        """See `RecurrentLayer`."""
+        if not isinstance(self.layer, Lstm):
+            return super().over_data(inputs, one_hots)
+        return attention_chunk.run(
+            self.weight_tensors(), self.attention_length, inputs, one_hots
         )
 
     def shares(self, inputs: tf.Tensor) -> tf.Tensor:

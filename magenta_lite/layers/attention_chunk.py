@@ -32,6 +32,10 @@ from magenta_lite.layers.lstm import (
     cell_gradient,
     gate_slopes,
     next_cell,
+)
+from magenta_lite.layers.products import (
+    compact_on_rows,
+    compact_over_rows,
     on_rows,
     over_rows,
 )
@@ -46,7 +50,7 @@ def run(
     weights: tuple,
     attention_length: int,
     inputs: tf.Tensor,
-    are_data: bool = False,
+    one_hots: tuple[int, ...] | None = None,
 ) -> tf.Tensor:
     """Runs `AttentionCell` over an LSTM on whole sequences.
 
@@ -54,31 +58,34 @@ def run(
       weights: those of `AttentionCell.weight_tensors`.
       attention_length: how many past outputs are attended to.
       inputs: float32 `[time, batch, depth]`.
-      are_data: see `Chunk`.
+      one_hots: see `RecurrentLayer.over_data`; None if something is learnt
+        below the inputs.
 
     Returns:
       float32 `[time, batch, units]`.
     """
     w_in, b_in, *seen, w_key, score, w_out, b_out = weights[:-3]
     kernel, recurrent_kernel, bias = weights[-3:]
-    depth, units = inputs.shape[-1], recurrent_kernel.shape[0]
+    units = recurrent_kernel.shape[0]
     folded = tf.matmul(w_in, kernel)
-    folded = tf.split(folded, [depth, units])
-    step_kernel = tf.concat([recurrent_kernel, folded[1]], axis=0)
+    of_inputs, of_context = tf.split(folded, [kernel.shape[0], units])
+    step_kernel = tf.concat([recurrent_kernel, of_context], axis=0)
     bias += tf.linalg.matvec(kernel, b_in, transpose_a=True)
     row_kernel = tf.concat([w_out, tf.matmul(w_out, w_key)], axis=1)
     b_key = tf.linalg.matvec(w_key, b_out, transpose_a=True)
     row = (row_kernel, tf.concat([b_out, b_key], axis=0))
     return chunked.run(
-        _chunk(attention_length, are_data),
-        (folded[0], step_kernel, bias, *seen, *row, score),
+        _chunk(attention_length, one_hots),
+        (of_inputs, step_kernel, bias, *seen, *row, score),
         inputs,
         functools.partial(_initial_state, attention_length, units),
     )
 
 
 @functools.cache
-def _chunk(attention_length: int, are_data: bool) -> chunked.Chunk:
+def _chunk(
+    attention_length: int, one_hots: tuple[int, ...] | None
+) -> chunked.Chunk:
     """The compiled programs.
 
     Their weights are: kernel of the input `[depth, 4 * units]`, of the output
@@ -90,7 +97,7 @@ def _chunk(attention_length: int, are_data: bool) -> chunked.Chunk:
     the place of the exponentials belongs to the keys themselves.
     """
     steps = tf.function(
-        functools.partial(_forward, attention_length),
+        functools.partial(_forward, attention_length, one_hots or ()),
         jit_compile=True,
         autograph=False,
     )
@@ -105,11 +112,11 @@ def _chunk(attention_length: int, are_data: bool) -> chunked.Chunk:
         return kept[-2], (*inner, *blocks), kept
 
     backward = tf.function(
-        functools.partial(_backward, attention_length, are_data),
+        functools.partial(_backward, attention_length, one_hots),
         jit_compile=True,
         autograph=False,
     )
-    return chunked.Chunk(forward, backward, 7, are_data, _prepare)
+    return chunked.Chunk(forward, backward, 7, one_hots is not None, _prepare)
 
 
 def _prepare(weights: tuple) -> tuple:
@@ -129,7 +136,11 @@ def _initial_state(
 
 
 def _forward(
-    attention_length: int, weights: tuple, inputs: tf.Tensor, state: tuple
+    attention_length: int,
+    one_hots: tuple[int, ...],
+    weights: tuple,
+    inputs: tf.Tensor,
+    state: tuple,
 ) -> tuple:
     """h, c and context after the steps, and what `Chunk.forward` keeps."""
     w_x, w_step, bias, w_query, b_query, w_row, b_row, score = weights
@@ -137,7 +148,7 @@ def _forward(
     num_steps = inputs.shape[0]
     ring = [_slots(attention_length, past) for past in blocks]
     unseen = _unseen(attention_length, num_steps)
-    projected = on_rows(inputs, w_x) + bias  # [t, b, 4u]
+    projected = compact_on_rows(inputs, one_hots, w_x) + bias  # [t, b, 4u]
 
     def body(
         t: tf.Tensor, joined: tf.Tensor, c: tf.Tensor, ring: list, arrays: list
@@ -171,7 +182,7 @@ def _forward(
 
 def _backward(
     attention_length: int,
-    are_data: bool,
+    one_hots: tuple[int, ...] | None,
     turned: tuple,
     inputs: tf.Tensor,
     state: tuple,
@@ -201,7 +212,7 @@ def _backward(
     joined = tf.concat([hidden, contexts], axis=-1)
     joined_before = _before(tf.concat([h, context], axis=-1), joined)
     d_weights = (
-        over_rows(inputs, d_z),
+        compact_over_rows(inputs, one_hots or (), d_z),
         over_rows(joined_before, d_z),
         tf.reduce_sum(d_z, [0, 1]),
         over_rows(tf.concat([cells, hidden], axis=-1), d_query),
@@ -215,7 +226,7 @@ def _backward(
         _older(d, d_next) for d, d_next in zip(d_memory, d_blocks, strict=True)
     ]
     d_h, d_context = tf.split(d_joined, 2, axis=-1)
-    d_inputs = None if are_data else on_rows(d_z, w_x)
+    d_inputs = on_rows(d_z, w_x) if one_hots is None else None
     return d_weights, d_inputs, (d_h, d_c, d_context, *d_past)
 
 

@@ -74,10 +74,10 @@ class Gru(RecurrentLayer):
             for w in (cell.kernel, cell.recurrent_kernel, cell.bias)
         )
 
-    def call(self, inputs: tf.Tensor, are_data: bool = False) -> tf.Tensor:
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """`[time, batch, depth]` to `[time, batch, units]`."""
         if on_gpu():
             return tf.transpose(
                 self.gru(tf.transpose(inputs, [1, 0, 2])), [1, 0, 2]
             )
-        return super().call(inputs, are_data)
+        return super().call(inputs)

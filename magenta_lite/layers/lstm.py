@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from magenta_lite.layers import chunked
+from magenta_lite.layers import chunked, products
+from magenta_lite.layers.products import on_rows, over_rows
 from magenta_lite.layers.recurrence import Recurrence
 from magenta_lite.layers.recurrent import RecurrentLayer, layer_dtype, on_gpu
 
@@ -128,7 +129,8 @@ class Lstm(RecurrentLayer):
           state: from `state_from`.
           chunk_steps: the state that is returned is the last one where this
             divides the time.
-          are_data: see `RecurrentLayer.call`.
+          are_data: whether nothing is learnt below the inputs, so that no
+            gradient need reach them.
 
         Returns:
           float32 `[time, batch, units]` and the last state.
@@ -149,7 +151,7 @@ class Lstm(RecurrentLayer):
         return kernel[: inputs.shape[-1]], *others
 
     def call(self, inputs: tf.Tensor, are_data: bool = False) -> tf.Tensor:
-        """`[time, batch, depth]` to `[time, batch, units]`."""
+        """`[time, batch, depth]` to `[time, batch, units]`; see `run`."""
         if on_gpu():
             return tf.transpose(
                 self.lstm(tf.transpose(inputs, [1, 0, 2])), [1, 0, 2]
@@ -158,6 +160,12 @@ class Lstm(RecurrentLayer):
         return chunked.run(
             chunk, self.weight_tensors(), inputs, self.initial_state
         )
+
+    def over_data(
+        self, inputs: tf.Tensor, one_hots: tuple[int, ...] = ()
+    ) -> tf.Tensor:
+        """See `RecurrentLayer`."""
+        return self(products.expanded(inputs, one_hots), are_data=True)
 
 
 def activate_gates(z: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -312,18 +320,6 @@ def _backward(
     if d_memory.shape[1]:
         d_memory += tf.reduce_sum(d_z, axis=0)[:, tf.newaxis]
     return d_weights, d_inputs, ((d_h, d_c), d_memory)
-
-
-def on_rows(sequence: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
-    """`[time, batch, depth]` times `[depth, n]` as one product."""
-    shape = tf.shape(sequence)
-    product = tf.matmul(tf.reshape(sequence, [-1, sequence.shape[-1]]), matrix)
-    return tf.reshape(product, [shape[0], shape[1], matrix.shape[-1]])
-
-
-def over_rows(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-    """Sum over time and batch of the outer products of rows."""
-    return tf.einsum("tbi,tbj->ij", a, b)
 
 
 _CHUNK = chunked.Chunk(

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from magenta_lite.layers import chunked
+from magenta_lite.layers import chunked, products
 from magenta_lite.layers.recurrence import Recurrence, chunk_of
 
 
@@ -40,24 +40,36 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
         """One step: `[batch, depth]` to `[batch, units]` and the next state."""
         return self.recurrence().step(self.weight_tensors(), inputs, state)
 
-    def call(self, inputs: tf.Tensor, are_data: bool = False) -> tf.Tensor:
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Runs over a sequence from the initial state.
 
         Args:
           inputs: float32 `[time, batch, depth]`.
-          are_data: whether nothing is learnt below the inputs. A layer may
-            then leave out their gradient.
 
         Returns:
           float32 `[time, batch, units]`.
         """
-        del are_data
         return chunked.run(
             chunk_of(self.recurrence()),
             self.weight_tensors(),
             inputs,
             self.initial_state,
         )
+
+    def over_data(
+        self, inputs: tf.Tensor, one_hots: tuple[int, ...] = ()
+    ) -> tf.Tensor:
+        """Like `call`, where nothing is learnt below the inputs.
+
+        Args:
+          inputs: float32 `[time, batch, depth]`; no gradient need reach them.
+          one_hots: sizes of the one-hots that are given as numbers of classes;
+            see `products`.
+
+        Returns:
+          float32 `[time, batch, units]`.
+        """
+        return self(products.expanded(inputs, one_hots))
 
 
 def layer_dtype() -> str | None:
