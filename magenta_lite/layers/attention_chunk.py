@@ -30,6 +30,7 @@ from magenta_lite.layers import chunked
 from magenta_lite.layers.lstm import (
     activate_gates,
     cell_gradient,
+    cells_of,
     gate_slopes,
     next_cell,
 )
@@ -116,7 +117,7 @@ def _chunk(
         jit_compile=True,
         autograph=False,
     )
-    return chunked.Chunk(forward, backward, 7, one_hots is not None, _prepare)
+    return chunked.Chunk(forward, backward, 6, one_hots is not None, _prepare)
 
 
 def _prepare(weights: tuple) -> tuple:
@@ -165,7 +166,7 @@ def _forward(
         row = tf.matmul(joined, w_row) + b_row
         output, key = tf.split(row, 2, axis=-1)
         key = _exponential(key)
-        new = (tf.concat(gates, -1), c, query, shares, context, output, key)
+        new = (tf.concat(gates, -1), query, shares, context, output, key)
         ring = [_replaced(outputs, t, output), _replaced(keys, t, key)]
         return t + 1, joined, c, ring, _written(arrays, t, new)
 
@@ -173,7 +174,7 @@ def _forward(
     _, joined, c, _, arrays = tf.while_loop(
         lambda t, *_: t < num_steps,
         body,
-        (0, joined, c, ring, _arrays(7, num_steps)),
+        (0, joined, c, ring, _arrays(6, num_steps)),
         maximum_iterations=num_steps,
     )
     h, context = tf.split(joined, 2, axis=-1)
@@ -193,16 +194,17 @@ def _backward(
     """See `Chunk.backward`: the steps, then one product for each weight."""
     w_x, *_, score = turned
     h, c, context, *blocks = state
-    gates, cells, queries, shares, contexts, *_ = kept
+    gates, queries, shares, contexts, *_ = kept
     d_h, d_c, d_context, *d_blocks = d_state
     memory = [_slots(attention_length, past) for past in blocks]
+    cells = cells_of(gates, c)
     squashed = tf.tanh(cells)
     hidden = tf.split(gates, 4, axis=-1)[3] * squashed
     # The last blocks of the next state are the rows that these steps made.
     d_made = [d_outputs + d_blocks[0][-1], d_blocks[1][-1]]
     d_joined, d_c, d_score, later, d_steps = _steps_back(
         turned[1:],
-        kept[2:],
+        kept[1:],
         gate_slopes(gates, squashed, _before(c, cells)),
         memory,
         d_made,

@@ -183,6 +183,31 @@ def next_cell(
     return o * tf.tanh(c), c
 
 
+def cells_of(gates: tf.Tensor, c: tf.Tensor) -> tf.Tensor:
+    """The cells `[time, batch, units]` after each step, once more.
+
+    Args:
+      gates: activated, `[time, batch, 4 * units]`.
+      c: the cell before the first step.
+    """
+    i, f, g, _ = tf.split(gates, 4, axis=-1)
+    num_steps = gates.shape[0]
+
+    def body(
+        t: tf.Tensor, c: tf.Tensor, cells: tf.TensorArray
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.TensorArray]:
+        c = f[t] * c + i[t] * g[t]
+        return t + 1, c, cells.write(t, c)
+
+    _, _, cells = tf.while_loop(
+        lambda t, *_: t < num_steps,
+        body,
+        (0, c, tf.TensorArray(gates.dtype, num_steps)),
+        maximum_iterations=num_steps,
+    )
+    return cells.stack()
+
+
 def gate_slopes(
     gates: tf.Tensor, squashed: tf.Tensor, cells_before: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -233,7 +258,6 @@ def _forward(weights: tuple, inputs: tf.Tensor, state: _State) -> tuple:
     if memory.shape[1]:
         projected += memory[tf.newaxis, :, 0]
     gates = tf.TensorArray(inputs.dtype, num_steps)
-    cells = tf.TensorArray(inputs.dtype, num_steps)
     outputs = tf.TensorArray(inputs.dtype, num_steps)
 
     def body(
@@ -241,7 +265,6 @@ def _forward(weights: tuple, inputs: tf.Tensor, state: _State) -> tuple:
         h: tf.Tensor,
         c: tf.Tensor,
         gates: tf.TensorArray,
-        cells: tf.TensorArray,
         outputs: tf.TensorArray,
     ) -> tuple:
         gate = activate_gates(projected[t] + tf.matmul(h, recurrent_kernel))
@@ -251,18 +274,16 @@ def _forward(weights: tuple, inputs: tf.Tensor, state: _State) -> tuple:
             h,
             c,
             gates.write(t, tf.concat(gate, axis=-1)),
-            cells.write(t, c),
             outputs.write(t, h),
         )
 
-    _, h, c, gates, cells, outputs = tf.while_loop(
+    _, h, c, gates, outputs = tf.while_loop(
         lambda t, *_: t < num_steps,
         body,
-        (0, h, c, gates, cells, outputs),
+        (0, h, c, gates, outputs),
         maximum_iterations=num_steps,
     )
-    kept = (gates.stack(), cells.stack())
-    return outputs.stack(), ((h, c), memory), kept
+    return outputs.stack(), ((h, c), memory), (gates.stack(),)
 
 
 def _prepare(weights: tuple) -> tuple:
@@ -283,8 +304,9 @@ def _backward(
 ) -> tuple:
     """See `Chunk.backward`: the steps, then one product for each weight."""
     kernel, recurrent_kernel = turned
-    gates, cells = kept
+    (gates,) = kept
     (h, c), _ = state
+    cells = cells_of(gates, c)
     (d_h, d_c), d_memory = d_state
     num_steps = inputs.shape[0]
     cells_before = tf.concat([c[tf.newaxis], cells[:-1]], axis=0)
@@ -325,7 +347,7 @@ def _backward(
 _CHUNK = chunked.Chunk(
     forward=tf.function(_forward, jit_compile=True, autograph=False),
     backward=tf.function(_backward, jit_compile=True, autograph=False),
-    num_kept=2,
+    num_kept=1,
     prepare=_prepare,
 )
 _CHUNK_OF_DATA = dataclasses.replace(
