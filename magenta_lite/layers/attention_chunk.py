@@ -22,6 +22,7 @@ batch, u units.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -45,6 +46,7 @@ from magenta_lite.layers.products import (
 # vanish, which gives the right r. Beyond, keys and queries are clipped, which
 # tells only where both are of this size, with opposite signs.
 _MAX_EXPONENT = 43.0
+_MOST_WRITTEN_OUT = 64
 
 
 def run(
@@ -117,7 +119,13 @@ def _chunk(
         jit_compile=True,
         autograph=False,
     )
-    return chunked.Chunk(forward, backward, 6, one_hots is not None, _prepare)
+    return chunked.Chunk(
+        forward,
+        backward,
+        num_kept=6,
+        are_data=one_hots is not None,
+        prepare=_prepare,
+    )
 
 
 def _prepare(weights: tuple) -> tuple:
@@ -264,11 +272,9 @@ def _attention_gradient(
     d_shares = tf.linalg.matvec(outputs * d_context, ones)  # [n, b]
     d_mean = tf.linalg.matvec(context * d_context, ones)  # [b]
     d_scores = shares * (d_shares - d_mean)
-    slots = list(zip(tf.unstack(d_scores), tf.unstack(keys), strict=True))
-    # Written out, sums over slots are one loop over units for XLA. Divisions
-    # that look alike it would do once, and write their results to memory.
-    d_query = sum(d[:, tf.newaxis] * _slope(key, query) for d, key in slots)
-    d_score = sum(d[:, tf.newaxis] / (1 + key * query) for d, key in slots)
+    d_query = _over_slots(d_scores, keys, lambda d, k: d * _slope(k, query))
+    # A division like that in _slope would be shared, by way of memory.
+    d_score = _over_slots(d_scores, keys, lambda d, k: d / (1 + k * query))
     return d_scores, 4 * score * d_query * _unclipped(query), -2 * d_score
 
 
@@ -424,6 +430,20 @@ def _slope(key: tf.Tensor, query: tf.Tensor) -> tf.Tensor:
     """Minus half of what r changes by, with the key or the query."""
     ratio = _ratio(key, query)
     return ratio * (1 - ratio)
+
+
+def _over_slots(
+    weights: tf.Tensor, keys: tf.Tensor, term: Callable
+) -> tf.Tensor:
+    """The sum of `term(weight, key)` over all slots `[b, u]`.
+
+    Written out it is one loop over units for XLA, and fast. Where there are
+    many slots the program would become long.
+    """
+    weights = weights[..., tf.newaxis]
+    if keys.shape[0] > _MOST_WRITTEN_OUT:
+        return tf.reduce_sum(term(weights, keys), axis=0)
+    return tf.add_n([*map(term, tf.unstack(weights), tf.unstack(keys))])
 
 
 def _weighted_sum(weights: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:

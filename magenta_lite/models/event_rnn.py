@@ -148,8 +148,8 @@ class EventRnn(Model):
         return self.head(hidden), next_state
 
     def kept_floats(self) -> int:
-        """Gates, cells and outputs of all layers; see `Model`."""
-        return 8 * sum(self.units) + 2 * self.encoding.input_depth
+        """Gates and outputs of all layers, and inputs; see `Model`."""
+        return 7 * sum(self.units) + 2 * self.encoding.input_depth
 
     def look_inside(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Where attention goes in the first row: past outputs by time."""

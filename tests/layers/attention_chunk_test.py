@@ -58,8 +58,10 @@ def _outputs_and_gradients(run, layer, inputs):
     return outputs, *tape.gradient(loss, [inputs, *weights])
 
 
-# Within one block of rows, a whole one, and over more than two.
-@pytest.mark.parametrize("attention_length", [1, _STEPS, 2 * _STEPS + 3])
+# Within one block of rows, a whole one, over more than two, and over many.
+@pytest.mark.parametrize(
+    "attention_length", [1, _STEPS, 2 * _STEPS + 3, 5 * _STEPS]
+)
 def test_equals_the_generic_chunk(attention_length):
     layer, inputs = _cell(attention_length), _inputs(4 * _STEPS + 5)
     ours = _outputs_and_gradients(lambda f, x: f(x), layer, inputs)
