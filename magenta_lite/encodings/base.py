@@ -88,6 +88,22 @@ class Encoding(EncodingPart, abc.ABC):
           on events 0 to t, and on the control of event t + 1.
         """
 
+    @property
+    def one_hots(self) -> tuple[int, ...]:
+        """Sizes of the one-hots that inputs begin with, where it helps."""
+        return ()
+
+    def compact_inputs(self, events: tf.Tensor) -> tf.Tensor:
+        """`inputs` with a class's number in place of each of `one_hots`.
+
+        Args:
+          events: int32 `[batch, time]`.
+
+        Returns:
+          float32 `[batch, time, input_depth - sum(one_hots) + len(one_hots)]`.
+        """
+        return self.inputs(events)
+
     @abc.abstractmethod
     def labels(self, events: tf.Tensor) -> tf.Tensor:
         """What is to be predicted of every event, given those before it.

@@ -66,15 +66,28 @@ class LookbackEncoding(Encoding):
 
     def inputs(self, events: tf.Tensor) -> tf.Tensor:
         """float32 `[batch, time, input_depth]` for events `[batch, time]`."""
-        shown = [events] + [
-            history.shift(events, distance - 1, self.default_event)
-            for distance in self.lookback_distances
-        ]
         return self._join(
-            tf.stack(shown, axis=-1),
+            self._shown(events),
             history.next_positions(events),
             history.repeats(events, self.lookback_distances),
         )
+
+    @property
+    def one_hots(self) -> tuple[int, ...]:
+        """That of the event, and those of the lookback events."""
+        return (self.num_events,) * (1 + len(self.lookback_distances))
+
+    def compact_inputs(self, events: tf.Tensor) -> tf.Tensor:
+        """See `Encoding`."""
+        repeated = history.repeats(events, self.lookback_distances)
+        parts = (
+            self._shown(events),
+            history.binary_counter(
+                history.next_positions(events), self.binary_counter_bits
+            ),
+            repeated,
+        )
+        return tf.concat([tf.cast(p, tf.float32) for p in parts], axis=-1)
 
     def labels(self, events: tf.Tensor) -> tf.Tensor:
         """int32 `[batch, time]` in `[0, num_classes)`."""
@@ -124,6 +137,14 @@ class LookbackEncoding(Encoding):
             self.default_event,
             first_repeat_label=self.num_events,
         )
+
+    def _shown(self, events: tf.Tensor) -> tf.Tensor:
+        """The events that inputs show: int32 `[batch, time, 1 + lookbacks]`."""
+        shown = [events] + [
+            history.shift(events, distance - 1, self.default_event)
+            for distance in self.lookback_distances
+        ]
+        return tf.stack(shown, axis=-1)
 
     def _join(
         self, shown: tf.Tensor, next_step: tf.Tensor, repeated: tf.Tensor

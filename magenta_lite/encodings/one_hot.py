@@ -46,6 +46,15 @@ class OneHotEncoding(MemorylessEncoding):
         """One-hot vectors `[batch, time, num_events]`."""
         return tf.one_hot(events, self.num_events)
 
+    @property
+    def one_hots(self) -> tuple[int, ...]:
+        """Nothing but the event."""
+        return (self.num_events,)
+
+    def compact_inputs(self, events: tf.Tensor) -> tf.Tensor:
+        """See `Encoding`."""
+        return tf.cast(events[..., tf.newaxis], tf.float32)
+
 
 def check_events(name: str, num_events: int, default_event: int) -> None:
     """Raises UserError if the default event is not one of the events."""

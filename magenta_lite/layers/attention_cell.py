@@ -119,6 +119,16 @@ class AttentionCell(RecurrentLayer):
             self.weight_tensors(), self.attention_length, inputs
         )
 
+    def over_data(
+        self, inputs: tf.Tensor, one_hots: tuple[int, ...] = ()
+    ) -> tf.Tensor:
+        """See `RecurrentLayer`."""
+        if not isinstance(self.layer, Lstm):
+            return super().over_data(inputs, one_hots)
+        return attention_chunk.run(
+            self.weight_tensors(), self.attention_length, inputs, one_hots
+        )
+
     def shares(self, inputs: tf.Tensor) -> tf.Tensor:
         """Where attention goes, to look at; step by step, so not for speed.
 

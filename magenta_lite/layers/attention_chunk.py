@@ -22,6 +22,7 @@ batch, u units.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -30,7 +31,13 @@ from magenta_lite.layers import chunked
 from magenta_lite.layers.lstm import (
     activate_gates,
     cell_gradient,
+    cells_of,
+    gate_slopes,
     next_cell,
+)
+from magenta_lite.layers.products import (
+    compact_on_rows,
+    compact_over_rows,
     on_rows,
     over_rows,
 )
@@ -39,46 +46,61 @@ from magenta_lite.layers.lstm import (
 # vanish, which gives the right r. Beyond, keys and queries are clipped, which
 # tells only where both are of this size, with opposite signs.
 _MAX_EXPONENT = 43.0
+_MOST_WRITTEN_OUT = 64
 
 
-def run(weights: tuple, attention_length: int, inputs: tf.Tensor) -> tf.Tensor:
+def run(
+    weights: tuple,
+    attention_length: int,
+    inputs: tf.Tensor,
+    one_hots: tuple[int, ...] | None = None,
+) -> tf.Tensor:
     """Runs `AttentionCell` over an LSTM on whole sequences.
 
     Args:
       weights: those of `AttentionCell.weight_tensors`.
       attention_length: how many past outputs are attended to.
       inputs: float32 `[time, batch, depth]`.
+      one_hots: see `RecurrentLayer.over_data`; None if something is learnt
+        below the inputs.
 
     Returns:
       float32 `[time, batch, units]`.
     """
-    w_in, b_in, *own, kernel, recurrent_kernel, bias = weights
-    depth, units = inputs.shape[-1], recurrent_kernel.shape[0]
+    w_in, b_in, *seen, w_key, score, w_out, b_out = weights[:-3]
+    kernel, recurrent_kernel, bias = weights[-3:]
+    units = recurrent_kernel.shape[0]
     folded = tf.matmul(w_in, kernel)
-    step_kernel = tf.concat([recurrent_kernel, folded[depth:]], axis=0)
+    of_inputs, of_context = tf.split(folded, [kernel.shape[0], units])
+    step_kernel = tf.concat([recurrent_kernel, of_context], axis=0)
     bias += tf.linalg.matvec(kernel, b_in, transpose_a=True)
+    row_kernel = tf.concat([w_out, tf.matmul(w_out, w_key)], axis=1)
+    b_key = tf.linalg.matvec(w_key, b_out, transpose_a=True)
+    row = (row_kernel, tf.concat([b_out, b_key], axis=0))
     return chunked.run(
-        _chunk(attention_length),
-        (folded[:depth], step_kernel, bias, *own),
+        _chunk(attention_length, one_hots),
+        (of_inputs, step_kernel, bias, *seen, *row, score),
         inputs,
         functools.partial(_initial_state, attention_length, units),
     )
 
 
 @functools.cache
-def _chunk(attention_length: int) -> chunked.Chunk:
+def _chunk(
+    attention_length: int, one_hots: tuple[int, ...] | None
+) -> chunked.Chunk:
     """The compiled programs.
 
     Their weights are: kernel of the input `[depth, 4 * units]`, of the output
     and context `[2 * units, 4 * units]`, and bias; kernel and bias of the
-    query; kernel of the key; score; kernel and bias of the output.
+    query, and of the row (output and key) from h and context; score.
 
     Their state is h, c and context, each `[b, u]`, then blocks `[t, b, u]` of
     outputs and as many of exponentials of keys, oldest first. In a gradient,
     the place of the exponentials belongs to the keys themselves.
     """
     steps = tf.function(
-        functools.partial(_forward, attention_length),
+        functools.partial(_forward, attention_length, one_hots or ()),
         jit_compile=True,
         autograph=False,
     )
@@ -93,11 +115,23 @@ def _chunk(attention_length: int) -> chunked.Chunk:
         return kept[-2], (*inner, *blocks), kept
 
     backward = tf.function(
-        functools.partial(_backward, attention_length),
+        functools.partial(_backward, attention_length, one_hots),
         jit_compile=True,
         autograph=False,
     )
-    return chunked.Chunk(forward, backward, num_kept=7)
+    return chunked.Chunk(
+        forward,
+        backward,
+        num_kept=6,
+        are_data=one_hots is not None,
+        prepare=_prepare,
+    )
+
+
+def _prepare(weights: tuple) -> tuple:
+    """See `Chunk.prepare`: what of them gradients pass, and the score."""
+    w_x, w_step, _, w_query, _, w_row, _, score = weights
+    return *map(tf.transpose, (w_x, w_step, w_query, w_row)), score
 
 
 def _initial_state(
@@ -111,16 +145,19 @@ def _initial_state(
 
 
 def _forward(
-    attention_length: int, weights: tuple, inputs: tf.Tensor, state: tuple
+    attention_length: int,
+    one_hots: tuple[int, ...],
+    weights: tuple,
+    inputs: tf.Tensor,
+    state: tuple,
 ) -> tuple:
     """h, c and context after the steps, and what `Chunk.forward` keeps."""
-    w_x, w_step, bias, w_query, b_query, w_key, score, w_out, b_out = weights
+    w_x, w_step, bias, w_query, b_query, w_row, b_row, score = weights
     h, c, context, *blocks = state
     num_steps = inputs.shape[0]
     ring = [_slots(attention_length, past) for past in blocks]
     unseen = _unseen(attention_length, num_steps)
-    projected = on_rows(inputs, w_x) + bias  # [t, b, 4u]
-    row_kernel, row_bias = _row_weights(w_key, w_out, b_out)
+    projected = compact_on_rows(inputs, one_hots, w_x) + bias  # [t, b, 4u]
 
     def body(
         t: tf.Tensor, joined: tf.Tensor, c: tf.Tensor, ring: list, arrays: list
@@ -134,10 +171,10 @@ def _forward(
         shares = tf.nn.softmax(scores - unseen[t], axis=0)
         context = tf.reduce_sum(shares[:, :, tf.newaxis] * outputs, axis=0)
         joined = tf.concat([h, context], axis=-1)
-        row = tf.matmul(joined, row_kernel) + row_bias
+        row = tf.matmul(joined, w_row) + b_row
         output, key = tf.split(row, 2, axis=-1)
         key = _exponential(key)
-        new = (tf.concat(gates, -1), c, query, shares, context, output, key)
+        new = (tf.concat(gates, -1), query, shares, context, output, key)
         ring = [_replaced(outputs, t, output), _replaced(keys, t, key)]
         return t + 1, joined, c, ring, _written(arrays, t, new)
 
@@ -145,7 +182,7 @@ def _forward(
     _, joined, c, _, arrays = tf.while_loop(
         lambda t, *_: t < num_steps,
         body,
-        (0, joined, c, ring, _arrays(7, num_steps)),
+        (0, joined, c, ring, _arrays(6, num_steps)),
         maximum_iterations=num_steps,
     )
     h, context = tf.split(joined, 2, axis=-1)
@@ -154,7 +191,8 @@ def _forward(
 
 def _backward(
     attention_length: int,
-    weights: tuple,
+    one_hots: tuple[int, ...] | None,
+    turned: tuple,
     inputs: tf.Tensor,
     state: tuple,
     kept: tuple,
@@ -162,44 +200,43 @@ def _backward(
     d_state: tuple,
 ) -> tuple:
     """See `Chunk.backward`: the steps, then one product for each weight."""
-    w_x, _, _, _, _, w_key, score, _, _ = weights
+    w_x, *_, score = turned
     h, c, context, *blocks = state
-    gates, cells, queries, shares, contexts, outputs, _ = kept
+    gates, queries, shares, contexts, *_ = kept
     d_h, d_c, d_context, *d_blocks = d_state
     memory = [_slots(attention_length, past) for past in blocks]
+    cells = cells_of(gates, c)
     squashed = tf.tanh(cells)
     hidden = tf.split(gates, 4, axis=-1)[3] * squashed
     # The last blocks of the next state are the rows that these steps made.
     d_made = [d_outputs + d_blocks[0][-1], d_blocks[1][-1]]
     d_joined, d_c, d_score, later, d_steps = _steps_back(
-        weights,
-        (*kept, squashed, _before(c, cells)),
+        turned[1:],
+        kept[1:],
+        gate_slopes(gates, squashed, _before(c, cells)),
         memory,
         d_made,
         (tf.concat([d_h, d_context], axis=-1), d_c),
     )
     d_row, d_query, d_z = d_steps
-    d_output, d_key = tf.split(d_row, 2, axis=-1)
-    d_output += on_rows(d_key, tf.transpose(w_key))
     joined = tf.concat([hidden, contexts], axis=-1)
     joined_before = _before(tf.concat([h, context], axis=-1), joined)
     d_weights = (
-        over_rows(inputs, d_z),
+        compact_over_rows(inputs, one_hots or (), d_z),
         over_rows(joined_before, d_z),
         tf.reduce_sum(d_z, [0, 1]),
         over_rows(tf.concat([cells, hidden], axis=-1), d_query),
         tf.reduce_sum(d_query, [0, 1]),
-        over_rows(outputs, d_key),
+        over_rows(joined, d_row),
+        tf.reduce_sum(d_row, [0, 1]),
         d_score,
-        over_rows(joined, d_output),
-        tf.reduce_sum(d_output, [0, 1]),
     )
     d_memory = _memory_gradient(4 * score, memory, queries, shares, later)
     d_past = [
         _older(d, d_next) for d, d_next in zip(d_memory, d_blocks, strict=True)
     ]
     d_h, d_context = tf.split(d_joined, 2, axis=-1)
-    d_inputs = on_rows(d_z, tf.transpose(w_x))
+    d_inputs = on_rows(d_z, w_x) if one_hots is None else None
     return d_weights, d_inputs, (d_h, d_c, d_context, *d_past)
 
 
@@ -235,37 +272,32 @@ def _attention_gradient(
     d_shares = tf.linalg.matvec(outputs * d_context, ones)  # [n, b]
     d_mean = tf.linalg.matvec(context * d_context, ones)  # [b]
     d_scores = shares * (d_shares - d_mean)
-    ratio = _ratio(keys, query)
-    d_query = 4 * score * _weighted_sum(d_scores, ratio * (1 - ratio))
-    d_query *= _unclipped(query)
-    d_score = tf.linalg.matvec(
-        tf.reshape(ratio, [-1, ratio.shape[-1]]),
-        tf.reshape(-2 * d_scores, [-1]),
-        transpose_a=True,
-    )
-    return d_scores, d_query, d_score
+    d_query = _over_slots(d_scores, keys, lambda d, k: d * _slope(k, query))
+    # A division like that in _slope would be shared, by way of memory.
+    d_score = _over_slots(d_scores, keys, lambda d, k: d / (1 + k * query))
+    return d_scores, 4 * score * d_query * _unclipped(query), -2 * d_score
 
 
 def _steps_back(
-    weights: tuple,
+    turned: tuple,
     kept: tuple,
+    slopes: tuple,
     memory: list[tf.Tensor],
     d_made: list[tf.Tensor],
     d_inner: tuple[tf.Tensor, tf.Tensor],
 ) -> tuple:
     """The loop of `_backward`.
 
-    `kept` is what `_forward` kept, tanh of the cells and the cells before each
-    step; `memory` the slots before the first step; `d_made` gradients of the
-    outputs and keys made, without what comes through these steps; `d_inner`
-    those after the last step of (h, context) side by side, and of c. Returns
-    d_inner before the first step, gradients of the score, of contexts and
-    scores, and of rows, queries and sums before the gates, `[t, b, ...]`.
+    `kept` is what `_forward` kept from the queries on, `slopes` those of
+    `gate_slopes`; `memory` the slots before the first step; `d_made` gradients
+    of the outputs and keys made, without what comes through these steps;
+    `d_inner` those after the last step of (h, context) side by side, and of c.
+    Returns d_inner before the first step, gradients of the score, of contexts
+    and scores, and of rows, queries and sums before the gates, `[t, b, ...]`.
     """
-    _, w_step, _, w_query, _, w_key, score, w_out, b_out = weights
-    gates, _, queries, shares, contexts, *made, squashed, cells_before = kept
-    num_steps = gates.shape[0]
-    row_kernel, _ = _row_weights(w_key, w_out, b_out)
+    w_step, w_query, w_row, score = turned
+    queries, shares, contexts, *made = kept
+    num_steps = queries.shape[0]
     shares_by_slot = tf.transpose(shares, [1, 0, 2])  # [n, t, b]
 
     def body(
@@ -285,7 +317,7 @@ def _steps_back(
             (shares_by_slot[t], later[1][:, t]),
             (later[0], d_made[0][t], d_made[1][t]),
         )
-        d_joined += tf.matmul(d_row, row_kernel, transpose_b=True)
+        d_joined += tf.matmul(d_row, w_row)
         d_h, d_context = tf.split(d_joined, 2, axis=-1)
         ring = [
             _replaced(rows, t, old[t])
@@ -298,17 +330,13 @@ def _steps_back(
             _replaced(rows, t, new)
             for rows, new in zip(later, (d_context, d_scores), strict=True)
         ]
-        d_seen = tf.matmul(d_query, w_query, transpose_b=True)
+        d_seen = tf.matmul(d_query, w_query)
         d_c_seen, d_h_seen = tf.split(d_seen, 2, axis=-1)
         d_z, d_c = cell_gradient(
-            gates[t],
-            squashed[t],
-            cells_before[t],
-            d_h + d_h_seen,
-            d_c + d_c_seen,
+            [slope[t] for slope in slopes], d_h + d_h_seen, d_c + d_c_seen
         )
         arrays = _written(arrays, t, (d_row, d_query, d_z))
-        d_joined = tf.matmul(d_z, w_step, transpose_b=True)
+        d_joined = tf.matmul(d_z, w_step)
         return k + 1, d_joined, d_c, d_score + d_more, ring, later, arrays
 
     ring = [
@@ -320,9 +348,10 @@ def _steps_back(
     _, d_joined, d_c, d_score, _, later, arrays = tf.while_loop(
         lambda k, *_: k < num_steps,
         body,
-        (0, *d_inner, tf.zeros_like(score), ring, later, arrays),
+        (0, *d_inner, tf.zeros_like(contexts[0]), ring, later, arrays),
         maximum_iterations=num_steps,
     )
+    d_score = tf.reduce_sum(d_score, axis=0)
     return d_joined, d_c, d_score, later, tuple(a.stack() for a in arrays)
 
 
@@ -340,7 +369,7 @@ def _memory_gradient(
     old = np.triu(np.ones([num_steps, num_slots], np.float32))[:, :, np.newaxis]
     slope = _slope(memory[1], queries[:, tf.newaxis])  # [t, n, b, u]
     return [
-        _weighted_sum(old * shares, d_contexts[:, tf.newaxis]),
+        tf.einsum("tnb,tbu->nbu", old * shares, d_contexts),
         slopes * _weighted_sum(old * d_scores, slope),
     ]
 
@@ -380,17 +409,6 @@ def _unseen(attention_length: int, num_steps: int) -> tf.Tensor:
     return tf.constant(unseen[:, :, np.newaxis], tf.float32)
 
 
-def _row_weights(
-    w_key: tf.Tensor, w_out: tf.Tensor, b_out: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Kernel and bias from (h, context) to (output, key)."""
-    b_key = tf.linalg.matvec(w_key, b_out, transpose_a=True)
-    return (
-        tf.concat([w_out, tf.matmul(w_out, w_key)], axis=1),
-        tf.concat([b_out, b_key], axis=0),
-    )
-
-
 def _exponential(x: tf.Tensor) -> tf.Tensor:
     return tf.exp(2 * tf.clip_by_value(x, -_MAX_EXPONENT, _MAX_EXPONENT))
 
@@ -412,6 +430,20 @@ def _slope(key: tf.Tensor, query: tf.Tensor) -> tf.Tensor:
     """Minus half of what r changes by, with the key or the query."""
     ratio = _ratio(key, query)
     return ratio * (1 - ratio)
+
+
+def _over_slots(
+    weights: tf.Tensor, keys: tf.Tensor, term: Callable
+) -> tf.Tensor:
+    """The sum of `term(weight, key)` over all slots `[b, u]`.
+
+    Written out it is one loop over units for XLA, and fast. Where there are
+    many slots the program would become long.
+    """
+    weights = weights[..., tf.newaxis]
+    if keys.shape[0] > _MOST_WRITTEN_OUT:
+        return tf.reduce_sum(term(weights, keys), axis=0)
+    return tf.add_n([*map(term, tf.unstack(weights), tf.unstack(keys))])
 
 
 def _weighted_sum(weights: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:

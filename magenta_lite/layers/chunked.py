@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -28,14 +28,19 @@ class Chunk:
     Attributes:
       forward: `(weights, inputs [steps, batch, depth], state)` to
         `(outputs [steps, batch, units], next state, kept)`.
-      backward: `(weights, inputs, state, kept, d_outputs, d_next_state)` to
+      backward: `(prepared, inputs, state, kept, d_outputs, d_next_state)` to
         `(d_weights, d_inputs, d_state)`.
       num_kept: how many tensors `kept`, a tuple, holds for `backward`.
+      are_data: whether nothing is learnt below the inputs: `d_inputs` then is
+        None, and no gradient reaches them.
+      prepare: makes `prepared` of the weights, once for all chunks.
     """
 
     forward: Callable
     backward: Callable
     num_kept: int
+    are_data: bool = False
+    prepare: Callable = tuple
 
 
 def run(
@@ -52,16 +57,10 @@ def run(
     Returns:
       float `[time, batch, units]`.
     """
-    num_steps, num_rows = tf.unstack(tf.shape(inputs)[:2])
     shards = num_shards()
-    padded = tf.pad(
-        inputs, [[0, -num_steps % CHUNK_STEPS], [0, -num_rows % shards], [0, 0]]
-    )
-    outputs = []
-    for shard in tf.split(padded, shards, axis=1):
-        start = initial_state(tf.shape(shard)[1])
-        outputs.append(_run_shard(chunk, weights, shard, start)[0])
-    return tf.concat(outputs, axis=1)[:num_steps, :num_rows]
+    rows = -(-tf.shape(inputs)[1] // shards)
+    starts = [initial_state(rows) for _ in range(shards)]
+    return _run_shards(chunk, weights, inputs, starts, CHUNK_STEPS)[0]
 
 
 def run_from(
@@ -84,30 +83,28 @@ def run_from(
       float `[time, batch, units]`, and the state after the last step, rounded
       up to whole chunks: it is of use where `chunk_steps` divides the time.
     """
-    num_steps, num_rows = tf.unstack(tf.shape(inputs)[:2])
+    num_rows = tf.shape(inputs)[1]
     shards = num_shards()
     added = -num_rows % shards
-    padded = tf.pad(inputs, [[0, -num_steps % chunk_steps], [0, added], [0, 0]])
     parts = [
         tf.split(_with_rows(leaf, added), shards)
         for leaf in tf.nest.flatten(state)
     ]
-    outputs, finals = [], []
-    for i, shard in enumerate(tf.split(padded, shards, axis=1)):
-        start = tf.nest.pack_sequence_as(
+    starts = [
+        tf.nest.pack_sequence_as(
             state,
             [
                 tf.ensure_shape(part[i], [None, *part[i].shape[1:]])
                 for part in parts
             ],
         )
-        output, final = _run_shard(chunk, weights, shard, start, chunk_steps)
-        outputs.append(output)
-        finals.append(final)
+        for i in range(shards)
+    ]
+    outputs, finals = _run_shards(chunk, weights, inputs, starts, chunk_steps)
     final = tf.nest.map_structure(
         lambda *leaves: tf.concat(leaves, axis=0)[:num_rows], *finals
     )
-    return tf.concat(outputs, axis=1)[:num_steps, :num_rows], final
+    return outputs, final
 
 
 def _with_rows(tensor: tf.Tensor, added: tf.Tensor) -> tf.Tensor:
@@ -127,15 +124,42 @@ def num_shards() -> int:
     return min(os.cpu_count() or 1, _MAX_SHARDS)
 
 
-def _run_shard(
+@dataclasses.dataclass(frozen=True)
+class _Chunks:
+    """The rows of one shard, read a chunk at a time.
+
+    Attributes:
+      sequence: `[chunks, steps, shards, rows, depth]`.
+      shard: which.
+    """
+
+    sequence: tf.Tensor
+    shard: int
+
+    def __getitem__(self, k: tf.Tensor) -> tf.Tensor:
+        """`[steps, rows, depth]`."""
+        return self.sequence[k, :, self.shard]
+
+    @property
+    def count(self) -> tf.Tensor:
+        """How many."""
+        return tf.shape(self.sequence)[0]
+
+    @property
+    def dtype(self) -> tf.DType:
+        """Of the values."""
+        return self.sequence.dtype
+
+
+def _run_shards(
     chunk: Chunk,
     weights: tuple,
     inputs: tf.Tensor,
-    start: Any,
-    chunk_steps: int = CHUNK_STEPS,
-) -> tuple[tf.Tensor, Any]:
-    """Outputs and last state; the length is a multiple of `chunk_steps`."""
-    num_states = len(tf.nest.flatten(start))
+    starts: list,
+    chunk_steps: int,
+) -> tuple[tf.Tensor, list]:
+    """Outputs `[time, batch, units]`, and the last state of each shard."""
+    num_states = len(tf.nest.flatten(starts))
 
     @tf.custom_gradient
     def sequence(inputs: tf.Tensor, *others: tf.Tensor) -> tuple:
@@ -144,58 +168,83 @@ def _run_shard(
         inputs = tf.stop_gradient(inputs)
         others = tuple(map(tf.stop_gradient, others))
         weights = others[num_states:]
-        state = tf.nest.pack_sequence_as(start, others[:num_states])
-        chunks = _cut(inputs, chunk_steps)
-        outputs, final, states, kept = _forward(chunk, weights, chunks, state)
+        states = tf.nest.pack_sequence_as(starts, others[:num_states])
+        size = tf.shape(inputs)[:2]
+        shards = _cut(inputs, len(starts), chunk_steps)
+        outputs, finals, *kept = zip(
+            *(
+                _forward(chunk, weights, shard, state)
+                for shard, state in zip(shards, states, strict=True)
+            ),
+            strict=True,
+        )
 
-        def gradient(d_outputs: tf.Tensor, *d_final: tf.Tensor) -> tuple:
-            d_inputs, d_state, d_weights = _backward(
-                chunk,
-                weights,
-                chunks,
-                state,
+        def gradient(d_outputs: tf.Tensor, *d_finals: tf.Tensor) -> tuple:
+            prepared = chunk.prepare(weights)
+            columns = (
+                shards,
                 states,
-                kept,
-                _cut(d_outputs, chunk_steps),
-                tf.nest.pack_sequence_as(start, d_final),
+                *kept,
+                _cut(d_outputs, len(starts), chunk_steps),
+                tf.nest.pack_sequence_as(starts, d_finals),
             )
-            return d_inputs, *tf.nest.flatten(d_state), *d_weights
+            d_inputs, d_states, d_weights = zip(
+                *(
+                    _backward(chunk, weights, prepared, *shard)
+                    for shard in zip(*columns, strict=True)
+                ),
+                strict=True,
+            )
+            return (
+                None if chunk.are_data else _join(d_inputs, size),
+                *tf.nest.flatten(d_states),
+                *map(tf.add_n, zip(*d_weights, strict=True)),
+            )
 
-        return (outputs, *tf.nest.flatten(final)), gradient
+        return (_join(outputs, size), *tf.nest.flatten(finals)), gradient
 
-    outputs, *final = sequence(inputs, *tf.nest.flatten(start), *weights)
-    return outputs, tf.nest.pack_sequence_as(start, final)
+    outputs, *finals = sequence(inputs, *tf.nest.flatten(starts), *weights)
+    return outputs, tf.nest.pack_sequence_as(starts, finals)
 
 
-def _cut(sequence: tf.Tensor, chunk_steps: int) -> tf.Tensor:
-    """`[time, batch, depth]` to `[chunks, chunk_steps, batch, depth]`."""
-    return tf.reshape(
-        sequence,
-        [-1, chunk_steps, tf.shape(sequence)[1], sequence.shape[-1]],
+def _cut(
+    sequence: tf.Tensor, num_shards: int, chunk_steps: int
+) -> list[_Chunks]:
+    """`[time, batch, depth]`, with zeros up to whole chunks and shards."""
+    num_steps, num_rows = tf.unstack(tf.shape(sequence)[:2])
+    added = [[0, -num_steps % chunk_steps], [0, -num_rows % num_shards], [0, 0]]
+    rows = -(-num_rows // num_shards)
+    chunks = tf.reshape(
+        tf.pad(sequence, added),
+        [-1, chunk_steps, num_shards, rows, sequence.shape[-1]],
     )
+    return [_Chunks(chunks, i) for i in range(num_shards)]
+
+
+def _join(shards: Sequence[tf.Tensor], size: tf.Tensor) -> tf.Tensor:
+    """The reverse of `_cut`, without what it added to `size`."""
+    return tf.concat(shards, axis=1)[: size[0], : size[1]]
 
 
 def _forward(
-    chunk: Chunk, weights: tuple, chunks: tf.Tensor, start: Any
+    chunk: Chunk, weights: tuple, inputs: _Chunks, start: Any
 ) -> tuple[tf.Tensor, Any, list, list]:
-    """All outputs `[time, batch, units]`; last state; all states and kept.
+    """All outputs `[time, rows, units]`; last state; all states and kept.
 
     The states are TensorArrays; the kept are (TensorArray, static shape).
     """
-    num_chunks = tf.shape(chunks)[0]
-
     kept_shapes = [None] * chunk.num_kept
 
     def arrays(count: int) -> list[tf.TensorArray]:
         return [
-            tf.TensorArray(chunks.dtype, num_chunks, clear_after_read=False)
+            tf.TensorArray(inputs.dtype, inputs.count, clear_after_read=False)
             for _ in range(count)
         ]
 
     def body(
         k: tf.Tensor, state: Any, outputs: Any, states: list, kept: list
     ) -> tuple:
-        output, next_state, keep = chunk.forward(weights, chunks[k], state)
+        output, next_state, keep = chunk.forward(weights, inputs[k], state)
         # What leaves a loop in a TensorArray loses its static shape.
         kept_shapes[:] = [tensor.shape for tensor in keep]
         return (
@@ -207,12 +256,12 @@ def _forward(
         )
 
     _, final, outputs, states, kept = tf.while_loop(
-        lambda k, *_: k < num_chunks,
+        lambda k, *_: k < inputs.count,
         body,
         (
             0,
             start,
-            tf.TensorArray(chunks.dtype, num_chunks),
+            tf.TensorArray(inputs.dtype, inputs.count),
             arrays(len(tf.nest.flatten(start))),
             arrays(chunk.num_kept),
         ),
@@ -225,23 +274,23 @@ def _forward(
 def _backward(
     chunk: Chunk,
     weights: tuple,
-    chunks: tf.Tensor,
+    prepared: tuple,
+    inputs: _Chunks,
     start: Any,
     states: list[tf.TensorArray],
     kept: list[tuple[tf.TensorArray, tf.TensorShape]],
-    d_outputs: tf.Tensor,
+    d_outputs: _Chunks,
     d_final: Any,
-) -> tuple[tf.Tensor, Any, tuple]:
-    """Gradients of inputs `[time, batch, depth]`, first state, weights."""
-    num_chunks = tf.shape(chunks)[0]
+) -> tuple[tf.Tensor | None, Any, tuple]:
+    """Gradients of inputs `[time, rows, depth]`, first state, weights."""
 
     def body(
-        k: tf.Tensor, d_state: Any, d_inputs: Any, d_weights: tuple
+        k: tf.Tensor, d_state: Any, d_inputs: list, d_weights: tuple
     ) -> tuple:
         state = tf.nest.pack_sequence_as(start, [a.read(k) for a in states])
         d_chunk_weights, d_chunk, d_state = chunk.backward(
-            weights,
-            chunks[k],
+            prepared,
+            inputs[k],
             _shaped(state, start),
             tuple(tf.ensure_shape(a.read(k), shape) for a, shape in kept),
             d_outputs[k],
@@ -253,7 +302,7 @@ def _backward(
         return (
             k - 1,
             _shaped(d_state, start),
-            d_inputs.write(k, d_chunk),
+            _write(d_inputs, k, () if chunk.are_data else d_chunk),
             _shaped(total, weights),
         )
 
@@ -261,14 +310,14 @@ def _backward(
         lambda k, *_: k >= 0,
         body,
         (
-            num_chunks - 1,
+            inputs.count - 1,
             d_final,
-            tf.TensorArray(chunks.dtype, num_chunks),
+            [tf.TensorArray(inputs.dtype, inputs.count)] * (not chunk.are_data),
             tuple(tf.zeros_like(w) for w in weights),
         ),
         parallel_iterations=1,
     )
-    return d_inputs.concat(), d_state, d_weights
+    return None if chunk.are_data else d_inputs[0].concat(), d_state, d_weights
 
 
 def _write(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
 
-from magenta_lite.layers import chunked
+from magenta_lite.layers import chunked, products
+from magenta_lite.layers.products import on_rows, over_rows
 from magenta_lite.layers.recurrence import Recurrence
 from magenta_lite.layers.recurrent import RecurrentLayer, layer_dtype, on_gpu
 
@@ -127,8 +129,8 @@ class Lstm(RecurrentLayer):
           state: from `state_from`.
           chunk_steps: the state that is returned is the last one where this
             divides the time.
-          are_data: whether nothing is learnt below the inputs, so that their
-            gradient need not be computed and is zero.
+          are_data: whether nothing is learnt below the inputs, so that no
+            gradient need reach them.
 
         Returns:
           float32 `[time, batch, units]` and the last state.
@@ -159,6 +161,12 @@ class Lstm(RecurrentLayer):
             chunk, self.weight_tensors(), inputs, self.initial_state
         )
 
+    def over_data(
+        self, inputs: tf.Tensor, one_hots: tuple[int, ...] = ()
+    ) -> tf.Tensor:
+        """See `RecurrentLayer`."""
+        return self(products.expanded(inputs, one_hots), are_data=True)
+
 
 def activate_gates(z: tf.Tensor) -> tuple[tf.Tensor, ...]:
     """Input, forget, candidate and output gates of `[batch, 4 * units]`."""
@@ -175,31 +183,70 @@ def next_cell(
     return o * tf.tanh(c), c
 
 
+def cells_of(gates: tf.Tensor, c: tf.Tensor) -> tf.Tensor:
+    """The cells `[time, batch, units]` after each step, once more.
+
+    Args:
+      gates: activated, `[time, batch, 4 * units]`.
+      c: the cell before the first step.
+    """
+    i, f, g, _ = tf.split(gates, 4, axis=-1)
+    num_steps = gates.shape[0]
+
+    def body(
+        t: tf.Tensor, c: tf.Tensor, cells: tf.TensorArray
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.TensorArray]:
+        c = f[t] * c + i[t] * g[t]
+        return t + 1, c, cells.write(t, c)
+
+    _, _, cells = tf.while_loop(
+        lambda t, *_: t < num_steps,
+        body,
+        (0, c, tf.TensorArray(gates.dtype, num_steps)),
+        maximum_iterations=num_steps,
+    )
+    return cells.stack()
+
+
+def gate_slopes(
+    gates: tf.Tensor, squashed: tf.Tensor, cells_before: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """What `cell_gradient` takes, for all steps at once.
+
+    Args:
+      gates: activated, `[time, batch, 4 * units]`.
+      squashed: tanh of the cells after the steps, `[time, batch, units]`.
+      cells_before: the cells before the steps.
+
+    Returns:
+      By what the sums before the gates change the cell, or for the output gate
+      the output, `[time, batch, 4 * units]`; by what a cell changes the
+      output, and by what the next cell, `[time, batch, units]`.
+    """
+    i, f, g, o = tf.split(gates, 4, axis=-1)
+    slopes = [
+        g * i * (1 - i),
+        cells_before * f * (1 - f),
+        i * (1 - g**2),
+        squashed * o * (1 - o),
+    ]
+    return tf.concat(slopes, axis=-1), o * (1 - squashed**2), f
+
+
 def cell_gradient(
-    gates: tf.Tensor,
-    squashed: tf.Tensor,
-    cell_before: tf.Tensor,
-    d_h: tf.Tensor,
-    d_c: tf.Tensor,
+    slopes: Sequence[tf.Tensor], d_h: tf.Tensor, d_c: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Gradients of a step's sums before the gates and of the cell before.
 
     Args:
-      gates: activated, `[batch, 4 * units]`.
-      squashed: tanh of the cell after the step, `[batch, units]`.
-      cell_before: the cell before the step.
+      slopes: those of `gate_slopes` at this step.
       d_h: gradient of the output.
       d_c: what of the cell's gradient does not come through the output.
     """
-    i, f, g, o = tf.split(gates, 4, axis=-1)
-    d_c += d_h * o * (1 - squashed**2)
-    d_sums = [
-        d_c * g * i * (1 - i),
-        d_c * cell_before * f * (1 - f),
-        d_c * i * (1 - g**2),
-        d_h * squashed * o * (1 - o),
-    ]
-    return tf.concat(d_sums, axis=-1), d_c * f
+    of_sums, of_output, of_next_cell = slopes
+    d_c += d_h * of_output
+    d_sums = tf.concat([d_c, d_c, d_c, d_h], axis=-1) * of_sums
+    return d_sums, d_c * of_next_cell
 
 
 def _forward(weights: tuple, inputs: tf.Tensor, state: _State) -> tuple:
@@ -211,7 +258,6 @@ def _forward(weights: tuple, inputs: tf.Tensor, state: _State) -> tuple:
     if memory.shape[1]:
         projected += memory[tf.newaxis, :, 0]
     gates = tf.TensorArray(inputs.dtype, num_steps)
-    cells = tf.TensorArray(inputs.dtype, num_steps)
     outputs = tf.TensorArray(inputs.dtype, num_steps)
 
     def body(
@@ -219,7 +265,6 @@ def _forward(weights: tuple, inputs: tf.Tensor, state: _State) -> tuple:
         h: tf.Tensor,
         c: tf.Tensor,
         gates: tf.TensorArray,
-        cells: tf.TensorArray,
         outputs: tf.TensorArray,
     ) -> tuple:
         gate = activate_gates(projected[t] + tf.matmul(h, recurrent_kernel))
@@ -229,22 +274,27 @@ def _forward(weights: tuple, inputs: tf.Tensor, state: _State) -> tuple:
             h,
             c,
             gates.write(t, tf.concat(gate, axis=-1)),
-            cells.write(t, c),
             outputs.write(t, h),
         )
 
-    _, h, c, gates, cells, outputs = tf.while_loop(
+    _, h, c, gates, outputs = tf.while_loop(
         lambda t, *_: t < num_steps,
         body,
-        (0, h, c, gates, cells, outputs),
+        (0, h, c, gates, outputs),
         maximum_iterations=num_steps,
     )
-    kept = (gates.stack(), cells.stack())
-    return outputs.stack(), ((h, c), memory), kept
+    return outputs.stack(), ((h, c), memory), (gates.stack(),)
+
+
+def _prepare(weights: tuple) -> tuple:
+    """See `Chunk.prepare`: the kernels as gradients pass them."""
+    # Once here: a product that transposes takes up to twice the time.
+    kernel, recurrent_kernel, _ = weights
+    return tf.transpose(kernel), tf.transpose(recurrent_kernel)
 
 
 def _backward(
-    weights: tuple,
+    turned: tuple,
     inputs: tf.Tensor,
     state: _State,
     kept: tuple,
@@ -253,15 +303,17 @@ def _backward(
     are_data: bool = False,
 ) -> tuple:
     """See `Chunk.backward`: the steps, then one product for each weight."""
-    kernel, recurrent_kernel, _ = weights
-    gates, cells = kept
+    kernel, recurrent_kernel = turned
+    (gates,) = kept
     (h, c), _ = state
+    cells = cells_of(gates, c)
     (d_h, d_c), d_memory = d_state
     num_steps = inputs.shape[0]
     cells_before = tf.concat([c[tf.newaxis], cells[:-1]], axis=0)
     squashed = tf.tanh(cells)
     outputs = tf.split(gates, 4, axis=-1)[3] * squashed
     outputs_before = tf.concat([h[tf.newaxis], outputs[:-1]], axis=0)
+    slopes = gate_slopes(gates, squashed, cells_before)
     d_z = tf.TensorArray(inputs.dtype, num_steps)
 
     def body(
@@ -269,9 +321,9 @@ def _backward(
     ) -> tuple:
         t = num_steps - 1 - k
         d_gates, d_c = cell_gradient(
-            gates[t], squashed[t], cells_before[t], d_h + d_outputs[t], d_c
+            [slope[t] for slope in slopes], d_h + d_outputs[t], d_c
         )
-        d_h = tf.matmul(d_gates, recurrent_kernel, transpose_b=True)
+        d_h = tf.matmul(d_gates, recurrent_kernel)
         return k + 1, d_h, d_c, d_z.write(t, d_gates)
 
     _, d_h, d_c, d_z = tf.while_loop(
@@ -286,31 +338,17 @@ def _backward(
         over_rows(outputs_before, d_z),
         tf.reduce_sum(d_z, [0, 1]),
     )
-    if are_data:
-        d_inputs = tf.zeros_like(inputs)
-    else:
-        d_inputs = on_rows(d_z, tf.transpose(kernel))
+    d_inputs = None if are_data else on_rows(d_z, kernel)
     if d_memory.shape[1]:
         d_memory += tf.reduce_sum(d_z, axis=0)[:, tf.newaxis]
     return d_weights, d_inputs, ((d_h, d_c), d_memory)
 
 
-def on_rows(sequence: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
-    """`[time, batch, depth]` times `[depth, n]` as one product."""
-    shape = tf.shape(sequence)
-    product = tf.matmul(tf.reshape(sequence, [-1, sequence.shape[-1]]), matrix)
-    return tf.reshape(product, [shape[0], shape[1], matrix.shape[-1]])
-
-
-def over_rows(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-    """Sum over time and batch of the outer products of rows."""
-    return tf.einsum("tbi,tbj->ij", a, b)
-
-
 _CHUNK = chunked.Chunk(
     forward=tf.function(_forward, jit_compile=True, autograph=False),
     backward=tf.function(_backward, jit_compile=True, autograph=False),
-    num_kept=2,
+    num_kept=1,
+    prepare=_prepare,
 )
 _CHUNK_OF_DATA = dataclasses.replace(
     _CHUNK,
@@ -319,4 +357,5 @@ _CHUNK_OF_DATA = dataclasses.replace(
         jit_compile=True,
         autograph=False,
     ),
+    are_data=True,
 )

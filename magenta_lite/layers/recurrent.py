@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from magenta_lite.layers import chunked
+from magenta_lite.layers import chunked, products
 from magenta_lite.layers.recurrence import Recurrence, chunk_of
 
 
@@ -55,6 +55,21 @@ class RecurrentLayer(keras.layers.Layer, abc.ABC):
             inputs,
             self.initial_state,
         )
+
+    def over_data(
+        self, inputs: tf.Tensor, one_hots: tuple[int, ...] = ()
+    ) -> tf.Tensor:
+        """Like `call`, where nothing is learnt below the inputs.
+
+        Args:
+          inputs: float32 `[time, batch, depth]`; no gradient need reach them.
+          one_hots: sizes of the one-hots that are given as numbers of classes;
+            see `products`.
+
+        Returns:
+          float32 `[time, batch, units]`.
+        """
+        return self(products.expanded(inputs, one_hots))
 
 
 def layer_dtype() -> str | None:

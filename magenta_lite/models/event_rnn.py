@@ -24,6 +24,7 @@ _MAX_UNITS = 65536
 _MAX_LAYERS = 64
 _MAX_ATTENTION_LENGTH = 65536
 _MAX_SHOWN_EVENTS = 96
+_LARGE_ONE_HOT = 256  # Smaller ones are multiplied as fast as looked up.
 
 
 @gin.register
@@ -100,7 +101,7 @@ class EventRnn(Model):
     ) -> tuple[tf.Tensor, dict[str, tuple[tf.Tensor, tf.Tensor]]]:
         """Mean negative log-likelihood of an event in nats; see `Model`."""
         events = batch[batch_keys.EVENTS]
-        inputs = self.encoding.inputs(events)[:, :-1]  # [b, t-1, d]
+        inputs, one_hots = self._inputs(events)
         labels = _time_major(self.encoding.labels(events)[:, 1:])
         mask = _time_major(
             tf.sequence_mask(
@@ -111,7 +112,10 @@ class EventRnn(Model):
         )  # [t-1, b]
         first_row = batch_keys.first_row(batch)
         hidden = self._hidden(
-            _time_major(inputs), seed if training else None, first_row
+            _time_major(inputs[:, :-1]),
+            one_hots,
+            seed if training else None,
+            first_row,
         )
         outputs = self.head(hidden)
         losses = mask * self.head.nats(outputs, labels)
@@ -144,8 +148,8 @@ class EventRnn(Model):
         return self.head(hidden), next_state
 
     def kept_floats(self) -> int:
-        """Gates, cells and outputs of all layers; see `Model`."""
-        return 8 * sum(self.units) + 2 * self.encoding.input_depth
+        """Gates and outputs of all layers, and inputs; see `Model`."""
+        return 7 * sum(self.units) + 2 * self.encoding.input_depth
 
     def look_inside(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Where attention goes in the first row: past outputs by time."""
@@ -167,9 +171,20 @@ class EventRnn(Model):
             "attention_over": self.attention_over,
         }
 
+    def _inputs(self, events: tf.Tensor) -> tuple[tf.Tensor, tuple[int, ...]]:
+        """Inputs `[batch, time, depth]`, compact where that saves time.
+
+        With the sizes of the one-hots; see `layers.products`.
+        """
+        one_hots = self.encoding.one_hots
+        if self.residual or max(one_hots, default=0) < _LARGE_ONE_HOT:
+            return self.encoding.inputs(events), ()
+        return self.encoding.compact_inputs(events), one_hots
+
     def _hidden(
         self,
         inputs: tf.Tensor,
+        one_hots: tuple[int, ...],
         seed: tf.Tensor | None,
         first_row: tf.Tensor | int,
     ) -> tf.Tensor:
@@ -180,7 +195,10 @@ class EventRnn(Model):
         hidden = inputs
         for i, layer in enumerate(self.recurrent):
             below = self._project(i, hidden)
-            hidden = layer(below)
+            if i == 0 and below is inputs:
+                hidden = layer.over_data(inputs, one_hots)
+            else:
+                hidden = layer(below)
             if self.residual:
                 hidden += below
             if seed is not None and self.dropout:

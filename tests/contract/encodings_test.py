@@ -15,6 +15,7 @@ from magenta_lite.data.synthetic import SyntheticDataset
 from magenta_lite.encodings.base import EncodingPart
 from magenta_lite.encodings.heads import Categorical
 from magenta_lite.errors import UserError
+from magenta_lite.layers import products
 from magenta_lite.notes.proto import NoteSequence
 
 NUM_EVENTS = 40
@@ -54,6 +55,16 @@ def test_step_by_step_equals_whole_sequences(configured):
 @all_encodings
 def test_states_survive_a_compiled_loop(configured):
     check_loop(configured.encoding, events_of(configured.codec))
+
+
+@all_encodings
+def test_compact_inputs_stand_for_inputs(configured):
+    encoding = configured.encoding
+    events = tf.constant(events_of(configured.codec))
+    compact = encoding.compact_inputs(events)
+    np.testing.assert_array_equal(
+        products.expanded(compact, encoding.one_hots), encoding.inputs(events)
+    )
 
 
 @all_encodings

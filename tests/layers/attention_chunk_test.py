@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from magenta_lite.layers import chunked
+from magenta_lite.layers import chunked, products
 from magenta_lite.layers.attention_cell import AttentionCell
 from magenta_lite.layers.lstm import Lstm
 from magenta_lite.layers.recurrence import chunk_of
@@ -58,8 +58,10 @@ def _outputs_and_gradients(run, layer, inputs):
     return outputs, *tape.gradient(loss, [inputs, *weights])
 
 
-# Within one block of rows, a whole one, and over more than two.
-@pytest.mark.parametrize("attention_length", [1, _STEPS, 2 * _STEPS + 3])
+# Within one block of rows, a whole one, over more than two, and over many.
+@pytest.mark.parametrize(
+    "attention_length", [1, _STEPS, 2 * _STEPS + 3, 5 * _STEPS]
+)
 def test_equals_the_generic_chunk(attention_length):
     layer, inputs = _cell(attention_length), _inputs(4 * _STEPS + 5)
     ours = _outputs_and_gradients(lambda f, x: f(x), layer, inputs)
@@ -68,6 +70,23 @@ def test_equals_the_generic_chunk(attention_length):
         # A share of one row is 1 whatever the score: gradients of zero.
         scale = np.abs(b).max() or 1.0
         np.testing.assert_allclose(a / scale, b / scale, atol=5e-6)
+
+
+@pytest.mark.parametrize("one_hots", [(), (_DEPTH,), (_DEPTH - 1,)])
+def test_data_give_the_same_gradients_of_weights(one_hots):
+    layer, data = _cell(5), _inputs(2 * _STEPS)
+    if one_hots:
+        classes = tf.argmax(data, axis=-1)[..., tf.newaxis] % one_hots[0]
+        rest = data[..., one_hots[0] :]
+        data = tf.concat([tf.cast(classes, tf.float32), rest], axis=-1)
+    vectors = products.expanded(data, one_hots)
+    ours = _outputs_and_gradients(
+        lambda f, x: f.over_data(x, one_hots), layer, data
+    )
+    theirs = _outputs_and_gradients(lambda f, x: f(x), layer, vectors)
+    assert ours[1] is None
+    for a, b in zip(ours[:1] + ours[2:], theirs[:1] + theirs[2:], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
 def test_a_graph_takes_batches_of_every_size():
