@@ -33,6 +33,13 @@ none and starts at 0. What is random about a row is a function of this number:
 see `magenta_lite.layers.row_random`.
 """
 
+CUT = "cut"
+"""int32 scalar: how many events of padding were cut off each row of a part.
+
+What is random about the events of a row is drawn for these, too, so that it
+does not depend on the rows beside it.
+"""
+
 _COUNTS = (LENGTHS, STEPS)
 
 
@@ -52,6 +59,21 @@ def spec(
 def first_row(batch: Mapping[str, tf.Tensor]) -> tf.Tensor | int:
     """The number that the first row of a batch, or of a part of one, has."""
     return batch[ROWS][0] if ROWS in batch else 0
+
+
+def num_cut(batch: Mapping[str, tf.Tensor]) -> tf.Tensor | int:
+    """How many events of padding were cut off the rows of a part."""
+    return batch.get(CUT, 0)
+
+
+def trim(part: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """A part of a batch without padding behind its longest row."""
+    events = part[EVENTS]
+    num_events = tf.shape(events)[1]
+    # Two at least, as nothing is predicted of fewer.
+    longest = tf.maximum(tf.reduce_max(part[LENGTHS]), 2)
+    kept = tf.minimum(longest, num_events)
+    return {**part, EVENTS: events[:, :kept], CUT: num_events - kept}
 
 
 def take_part(

@@ -13,12 +13,15 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 
 CHUNK_STEPS = 16
 _MAX_SHARDS = 4
+
+
+_Number: TypeAlias = "int | tf.Tensor"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +61,7 @@ def run(
       float `[time, batch, units]`.
     """
     shards = num_shards()
-    rows = -(-tf.shape(inputs)[1] // shards)
+    rows = -(-_size(inputs)[1] // shards)
     starts = [initial_state(rows) for _ in range(shards)]
     return _run_shards(chunk, weights, inputs, starts, CHUNK_STEPS)[0]
 
@@ -169,8 +172,8 @@ def _run_shards(
         others = tuple(map(tf.stop_gradient, others))
         weights = others[num_states:]
         states = tf.nest.pack_sequence_as(starts, others[:num_states])
-        size = tf.shape(inputs)[:2]
-        shards = _cut(inputs, len(starts), chunk_steps)
+        size = _size(inputs)
+        shards = _cut(inputs, size, len(starts), chunk_steps)
         outputs, finals, *kept = zip(
             *(
                 _forward(chunk, weights, shard, state)
@@ -185,7 +188,7 @@ def _run_shards(
                 shards,
                 states,
                 *kept,
-                _cut(d_outputs, len(starts), chunk_steps),
+                _cut(d_outputs, size, len(starts), chunk_steps),
                 tf.nest.pack_sequence_as(starts, d_finals),
             )
             d_inputs, d_states, d_weights = zip(
@@ -207,11 +210,24 @@ def _run_shards(
     return outputs, tf.nest.pack_sequence_as(starts, finals)
 
 
+def _size(sequence: tf.Tensor) -> tuple[_Number, _Number]:
+    """Time and batch; static where they are known, as loops want it."""
+    shape = tf.shape(sequence)
+    time, batch, _ = sequence.shape
+    return (
+        shape[0] if time is None else time,
+        shape[1] if batch is None else batch,
+    )
+
+
 def _cut(
-    sequence: tf.Tensor, num_shards: int, chunk_steps: int
+    sequence: tf.Tensor,
+    size: tuple[_Number, _Number],
+    num_shards: int,
+    chunk_steps: int,
 ) -> list[_Chunks]:
     """`[time, batch, depth]`, with zeros up to whole chunks and shards."""
-    num_steps, num_rows = tf.unstack(tf.shape(sequence)[:2])
+    num_steps, num_rows = size
     added = [[0, -num_steps % chunk_steps], [0, -num_rows % num_shards], [0, 0]]
     rows = -(-num_rows // num_shards)
     chunks = tf.reshape(
@@ -221,7 +237,9 @@ def _cut(
     return [_Chunks(chunks, i) for i in range(num_shards)]
 
 
-def _join(shards: Sequence[tf.Tensor], size: tf.Tensor) -> tf.Tensor:
+def _join(
+    shards: Sequence[tf.Tensor], size: tuple[_Number, _Number]
+) -> tf.Tensor:
     """The reverse of `_cut`, without what it added to `size`."""
     return tf.concat(shards, axis=1)[: size[0], : size[1]]
 

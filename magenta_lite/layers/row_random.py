@@ -59,19 +59,23 @@ def dropout(
     seed: tf.Tensor,
     first_row: tf.Tensor | int,
     row_axis: int = 0,
+    num_cut: tf.Tensor | int = 0,
 ) -> tf.Tensor:
     """Sets a share of values to 0 and scales up the others.
 
     Args:
-      x: of any float type.
+      x: of any float type; of a row, one axis or more.
       rate: the share, in [0, 1).
       seed: int32 `[2]`; every call needs another one.
       first_row: see `uniform`.
       row_axis: 0, or 1 where `x` is `[time, batch, ...]`.
+      num_cut: by how much the first axis of a row is shorter than in other
+        parts of the batch.
     """
     sizes = tf.unstack(tf.shape(x))
     num_rows = sizes.pop(row_axis)
-    bits = _bits(seed, first_row, num_rows, sizes)
+    drawn = [sizes[0] + num_cut, *sizes[1:]]
+    bits = _bits(seed, first_row, num_rows, drawn)[:, : sizes[0]]
     keep = bits >= tf.constant(int(rate * 2**32), tf.uint32)
     if row_axis:
         keep = tf.transpose(keep, [1, 0, *range(2, x.shape.rank)])

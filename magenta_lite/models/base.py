@@ -26,11 +26,14 @@ class Model(keras.Model, abc.ABC):
       head: the last layer; measures labels and draws them, so that neither
         the model nor the decode loop asks what is modelled.
       loss_unit: what the metric "loss" counts.
+      takes_trimmed: whether `loss_and_metrics` takes parts of batches that
+        `batch.trim` has shortened.
     """
 
     encoding: Encoding
     head: HeadLayer
     loss_unit: str = "nats an event"
+    takes_trimmed: bool = False
 
     @abc.abstractmethod
     def loss_and_metrics(

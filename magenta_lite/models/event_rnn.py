@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import gin
@@ -52,6 +54,8 @@ class EventRnn(Model):
     Raises:
       ValueError: if a size or option is out of range.
     """
+
+    takes_trimmed = True
 
     def __init__(
         self,
@@ -110,13 +114,10 @@ class EventRnn(Model):
                 dtype=tf.float32,
             )
         )  # [t-1, b]
-        first_row = batch_keys.first_row(batch)
-        hidden = self._hidden(
-            _time_major(inputs[:, :-1]),
-            one_hots,
-            seed if training else None,
-            first_row,
-        )
+        drop = None
+        if training and self.dropout:
+            drop = functools.partial(self._drop, batch, seed)
+        hidden = self._hidden(_time_major(inputs[:, :-1]), one_hots, drop)
         outputs = self.head(hidden)
         losses = mask * self.head.nats(outputs, labels)
         steps = tf.cast(tf.reduce_sum(batch[batch_keys.STEPS]), tf.float32)
@@ -185,12 +186,11 @@ class EventRnn(Model):
         self,
         inputs: tf.Tensor,
         one_hots: tuple[int, ...],
-        seed: tf.Tensor | None,
-        first_row: tf.Tensor | int,
+        drop: Callable[[tf.Tensor, int], tf.Tensor] | None,
     ) -> tf.Tensor:
         """The output of the last layer: `[t, b, d]` to `[t, b, units]`.
 
-        Without a seed there is no dropout.
+        `drop` takes outputs and a layer's number, and drops a share of them.
         """
         hidden = inputs
         for i, layer in enumerate(self.recurrent):
@@ -201,11 +201,25 @@ class EventRnn(Model):
                 hidden = layer(below)
             if self.residual:
                 hidden += below
-            if seed is not None and self.dropout:
-                hidden = row_random.dropout(
-                    hidden, self.dropout, seed + [0, i], first_row, row_axis=1
-                )
+            if drop is not None:
+                hidden = drop(hidden, i)
         return hidden
+
+    def _drop(
+        self,
+        batch: dict[str, tf.Tensor],
+        seed: tf.Tensor,
+        hidden: tf.Tensor,
+        layer: int,
+    ) -> tf.Tensor:
+        return row_random.dropout(
+            hidden,
+            self.dropout,
+            seed + [0, layer],
+            batch_keys.first_row(batch),
+            row_axis=1,
+            num_cut=batch_keys.num_cut(batch),
+        )
 
     def _make_layers(self) -> list[RecurrentLayer]:
         """From the input up; with the attention around its part of them."""

@@ -73,6 +73,8 @@ class TrainStep:
         self._seed = seed
         self._clip_norm = clip_norm
         self._micro_batch_size = micro_batch_size
+        # XLA needs to know the length of rows.
+        self._trims = model.takes_trimmed and not jit_compile
         self._loss_scale = loss_scale
         self._names: list[str] = []
         # Gradients are added up before they are clipped; the optimizer, which
@@ -215,6 +217,8 @@ class TrainStep:
             k: tf.Tensor, total: list[tf.Tensor], measured: tf.TensorArray
         ) -> tuple:
             part = batch_keys.take_part(batch, k, rows)
+            if self._trims:
+                part = batch_keys.trim(part)
             gradients, values = self._weighted(*self._pass(part))
             total = [a + b for a, b in zip(total, gradients, strict=True)]
             return k + 1, total, measured.write(k, values)

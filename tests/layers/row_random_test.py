@@ -84,3 +84,23 @@ def test_parts_of_parts_know_their_place_in_the_whole():
     inner = batches.take_part(part, 1, 1)
     assert int(batches.first_row(inner)) == 4
     assert inner[batches.LENGTHS].numpy().tolist() == [2]
+
+
+def test_a_part_loses_the_padding_behind_its_longest_row():
+    part = batches.take_part(batch_of([1, 2, 3, 3]), 0, 2)
+    trimmed = batches.trim(part)
+    assert trimmed[batches.EVENTS].shape == [2, 2]
+    assert (int(batches.num_cut(part)), int(batches.num_cut(trimmed))) == (0, 1)
+
+
+def test_a_part_without_events_keeps_two_of_padding():
+    part = batches.take_part(batch_of([0, 0, 4]), 0, 2)
+    assert batches.trim(part)[batches.EVENTS].shape == [2, 2]
+
+
+def test_what_was_cut_off_does_not_change_what_is_dropped():
+    x = tf.ones([7, 3, 5])
+    seed = tf.constant([1, 2])
+    whole = row_random.dropout(x, 0.5, seed, 4, row_axis=1)
+    part = row_random.dropout(x[:4, 1:], 0.5, seed, 5, row_axis=1, num_cut=3)
+    np.testing.assert_array_equal(part, whole[:4, 1:])

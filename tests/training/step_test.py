@@ -5,6 +5,8 @@ import tensorflow as tf
 from training_fixture import make_batch, make_model
 
 from magenta_lite.batch import LENGTHS
+from magenta_lite.encodings.one_hot import OneHotEncoding
+from magenta_lite.models.event_rnn import EventRnn
 from magenta_lite.training.step import OBJECTIVE, TrainStep
 
 NUM_ROWS = 8
@@ -43,6 +45,32 @@ def test_micro_batches_make_the_same_step(micro_batch_size):
     assert set(same_sums) == set(sums)
     for name, pair in sums.items():
         assert same_sums[name] == pytest.approx(pair, rel=1e-5), name
+
+
+def event_rnn_weights(micro_batch_size, seed=0):
+    """Of a model that takes trimmed parts, after one step with dropout."""
+    keras.utils.set_random_seed(0)
+    model = EventRnn(OneHotEncoding(7), units=(6,), dropout=0.5)
+    optimizer = keras.optimizers.SGD(0.5)
+    optimizer.build(model.trainable_variables)
+    batch = {k: tf.constant(v) for k, v in make_batch(3, NUM_ROWS).items()}
+    step = TrainStep(
+        model,
+        optimizer,
+        tf.distribute.get_strategy(),
+        {name: tf.TensorSpec(t.shape, t.dtype) for name, t in batch.items()},
+        seed=seed,
+        micro_batch_size=micro_batch_size,
+    )
+    step(batch)
+    return np.concatenate([np.ravel(w) for w in model.weights])
+
+
+@pytest.mark.parametrize("micro_batch_size", [1, 3])
+def test_trimming_parts_changes_nothing(micro_batch_size):
+    parts = event_rnn_weights(micro_batch_size)
+    np.testing.assert_allclose(parts, event_rnn_weights(None), atol=1e-6)
+    assert np.abs(parts - event_rnn_weights(None, seed=1)).max() > 1e-4
 
 
 @pytest.mark.parametrize("micro_batch_size", [1, 3, 4])
