@@ -162,7 +162,7 @@ def _encode(
         f"encoding {split}", dataset.num_sequences(split), progress
     ) as bar:
         for encoded in parallel_encode.encode_in_order(
-            codec, records(), num_workers
+            codec, records(), dataset.num_sequences(split), num_workers
         ):
             writer.write(encoded.examples, ids.popleft(), encoded.rejects)
             bar.advance(1)

@@ -9,6 +9,7 @@ import collections
 import dataclasses
 import functools
 import itertools
+import time
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -19,8 +20,12 @@ from magenta_lite.data import worker_pool
 from magenta_lite.errors import UserError
 from magenta_lite.notes.proto import NoteSequence
 
-MIN_BYTES_FOR_WORKERS = 2**23
-"""Of serialized sequences; with less, starting processes takes longer."""
+WORTH_SECONDS = 0.8
+"""With so much left to do, processes that take 0.3 s to start pay off."""
+
+_TRIAL_SECONDS = 0.1
+_LARGE_BYTES = 2**20
+"""A larger sequence may take long or much memory: it is left to a process."""
 
 _CHUNK_SIZE = 64
 
@@ -91,15 +96,21 @@ def encode_sequence(codec: Codec, serialized: bytes) -> Encoded:
 
 
 def encode_in_order(
-    codec: Codec, sequences: Iterable[bytes], num_workers: int
+    codec: Codec,
+    sequences: Iterable[bytes],
+    num_sequences: int,
+    num_workers: int,
 ) -> Iterator[Encoded]:
     """Encodes a stream of sequences; results are in the stream's order.
 
-    A sequence that kills its worker or takes minutes counts as a reject.
+    The first ones are encoded here; processes start when they show that there
+    is much to do. A sequence that then kills its worker or takes minutes counts
+    as a reject.
 
     Args:
       codec: what makes events of them; is pickled into the workers.
       sequences: serialized NoteSequences, read only a little ahead.
+      num_sequences: how many there are.
       num_workers: processes; with 1, or if there is little to do, everything
         happens in this one.
 
@@ -108,15 +119,17 @@ def encode_in_order(
     """
     encode = functools.partial(encode_sequence, codec)
     sequences = iter(sequences)
-    ahead, num_bytes = [], 0
-    for record in sequences:
-        ahead.append(record)
-        num_bytes += len(record)
-        if num_bytes >= MIN_BYTES_FOR_WORKERS:
+    start = time.monotonic()
+    for num_done, record in enumerate(sequences):
+        seconds = time.monotonic() - start
+        if num_workers > 1 and (
+            len(record) > _LARGE_BYTES
+            or _pays_off(seconds, num_done, num_sequences)
+        ):
+            sequences = itertools.chain([record], sequences)
             break
-    sequences = itertools.chain(ahead, sequences)
-    if num_workers <= 1 or num_bytes < MIN_BYTES_FOR_WORKERS:
-        yield from map(encode, sequences)
+        yield encode(record)
+    else:
         return
     for result in worker_pool.map_in_processes(
         encode, sequences, num_workers, chunk_size=_CHUNK_SIZE
@@ -128,6 +141,13 @@ def encode_in_order(
             raise RuntimeError(f"{type(codec).__name__}: {result.message}")
         else:
             yield _rejected(result.reason)
+
+
+def _pays_off(seconds: float, num_done: int, num_sequences: int) -> bool:
+    """Whether to start processes for the rest, by how long the first took."""
+    if seconds < _TRIAL_SECONDS or not num_done:
+        return False
+    return seconds / num_done * (num_sequences - num_done) > WORTH_SECONDS
 
 
 def _rejected(reason: str) -> Encoded:

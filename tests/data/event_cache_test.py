@@ -243,7 +243,7 @@ def test_faster_process_wins(tmp_path):
 @pytest.fixture
 def many_workers(monkeypatch):
     """However little there is to do, processes are started."""
-    monkeypatch.setattr(parallel_encode, "MIN_BYTES_FOR_WORKERS", 0)
+    monkeypatch.setattr(parallel_encode, "_LARGE_BYTES", 0)
 
 
 def test_content_does_not_depend_on_the_number_of_workers(
@@ -264,7 +264,7 @@ def test_content_does_not_depend_on_the_number_of_workers(
     assert caches[0].num_examples == sum(length > 1 for length in lengths)
 
 
-def test_little_data_starts_no_processes(tmp_path, monkeypatch):
+def test_only_much_to_do_starts_processes(tmp_path, monkeypatch):
     def refuse(*args, **kwargs):
         raise AssertionError("started processes")
 
@@ -272,14 +272,12 @@ def test_little_data_starts_no_processes(tmp_path, monkeypatch):
         "magenta_lite.data.worker_pool.map_in_processes", refuse
     )
     dataset = dataset_of_lengths([3] * 9)
-    size = sum(len(record) for _, record in dataset.sequences("train"))
-    limit = "magenta_lite.data.parallel_encode.MIN_BYTES_FOR_WORKERS"
-    monkeypatch.setattr(limit, size + 1)
     cache = build_event_cache(
         dataset, "train", ToyCodec(), tmp_path / "a", num_workers=2
     )
     assert cache.num_examples == 9
-    monkeypatch.setattr(limit, size)
+    monkeypatch.setattr(parallel_encode, "_TRIAL_SECONDS", 0.0)
+    monkeypatch.setattr(parallel_encode, "WORTH_SECONDS", 0.0)
     build_event_cache(dataset, "train", ToyCodec(), tmp_path / "b", 1)
     with pytest.raises(AssertionError, match="started"):
         build_event_cache(dataset, "train", ToyCodec(), tmp_path / "c", 2)
