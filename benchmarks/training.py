@@ -105,7 +105,7 @@ def _parts(name: str) -> recipe_parts.RecipeParts:
     parts = recipe_parts.build(_RECIPES[name], tuple(_GIN_PARAM.value))
     if name == "keras_rnn":
         for layer in parts.model.recurrent:
-            layer.call = _keras_call(layer.lstm)
+            layer.call = layer.over_data = _keras_call(layer.lstm)
     return parts
 
 
@@ -113,7 +113,11 @@ def _keras_call(lstm: Callable) -> Callable:
     """The layer of Keras on sequences `[time, batch, depth]`."""
     import tensorflow as tf
 
-    return lambda x: tf.transpose(lstm(tf.transpose(x, [1, 0, 2])), [1, 0, 2])
+    def call(x: tf.Tensor, one_hots: tuple[int, ...] = ()) -> tf.Tensor:
+        assert not one_hots
+        return tf.transpose(lstm(tf.transpose(x, [1, 0, 2])), [1, 0, 2])
+
+    return call
 
 
 def _batches(name: str, parts: recipe_parts.RecipeParts, folder: str) -> object:

@@ -73,8 +73,9 @@ class TrainStep:
         self._seed = seed
         self._clip_norm = clip_norm
         self._micro_batch_size = micro_batch_size
-        # XLA needs to know the length of rows.
-        self._trims = model.takes_trimmed and not jit_compile
+        # Batches of one length are for XLA, which needs to know it.
+        one_length = batch_spec[batch_keys.EVENTS].shape[1] is not None
+        self._trims = model.takes_trimmed and not one_length
         self._loss_scale = loss_scale
         self._names: list[str] = []
         # Gradients are added up before they are clipped; the optimizer, which

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 from training_fixture import make_batch, make_model
 
-from magenta_lite.batch import LENGTHS
+from magenta_lite.batch import LENGTHS, spec
 from magenta_lite.encodings.one_hot import OneHotEncoding
 from magenta_lite.models.event_rnn import EventRnn
 from magenta_lite.training.step import OBJECTIVE, TrainStep
@@ -58,7 +58,7 @@ def event_rnn_weights(micro_batch_size, seed=0):
         model,
         optimizer,
         tf.distribute.get_strategy(),
-        {name: tf.TensorSpec(t.shape, t.dtype) for name, t in batch.items()},
+        spec(),
         seed=seed,
         micro_batch_size=micro_batch_size,
     )
