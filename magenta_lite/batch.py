@@ -67,7 +67,14 @@ def num_cut(batch: Mapping[str, tf.Tensor]) -> tf.Tensor | int:
 
 
 def trim(part: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """A part of a batch without padding behind its longest row."""
+    """A part of a batch without padding behind its longest row.
+
+    Args:
+      part: see `take_part`.
+
+    Returns:
+      The part with events `[batch, longest, *event_shape]`, and `CUT`.
+    """
     events = part[EVENTS]
     num_events = tf.shape(events)[1]
     # Two at least, as nothing is predicted of fewer.

@@ -68,15 +68,10 @@ class Blocks:
             num_workers=1,
             timeout_seconds=timeout_seconds,
         )
-        heads: list[bytes] = []
-        bodies: list[bytes] = []
+        heads, bodies = [], []
         for item, result in zip(items, results, strict=True):
-            found: list[Piece | Reject]
-            if isinstance(result, worker_pool.Failure):
-                found = [Reject(item.id, result.reason, result.message)]
-            else:
-                found = decode_results(result)
-            for one in found:
+            record = piece_reading.record_of(item.id, result)
+            for one in decode_results(record):
                 if isinstance(one, Piece):
                     body = dataclasses.replace(one, sketch=b"", histograms={})
                     bodies.append(encode_results([body]))

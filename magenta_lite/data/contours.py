@@ -85,7 +85,7 @@ def phrases(
             found.append(_drum_phrases(steps, pitch))
         else:
             found.append(_pitched_phrases(start, end, pitch))
-    return _distinct(np.concatenate(found))
+    return np.unique(np.concatenate(found))
 
 
 def _pitched_phrases(
@@ -134,10 +134,8 @@ def _chords(start: np.ndarray, pitch: np.ndarray) -> np.ndarray:
 
 
 def _drum_phrases(steps: np.ndarray, pitch: np.ndarray) -> np.ndarray:
-    hits = _distinct(steps.astype(np.int64) * 16 + _KIND_OF_PITCH[pitch])
-    onsets = hits // 16
-    first = np.append(0, (onsets[1:] != onsets[:-1]).nonzero()[0] + 1)
-    onsets = onsets[first]
+    hits = np.unique(steps.astype(np.int64) * 16 + _KIND_OF_PITCH[pitch])
+    onsets, first = np.unique(hits // 16, return_index=True)
     kinds = np.bitwise_or.reduceat(1 << hits % 16, first)
     gaps = np.minimum(onsets[1:] - onsets[:-1], _MAX_GAP_STEPS)
     numbers = kinds[:-1] * (_MAX_GAP_STEPS + 1) + gaps + _DRUM_MARK
@@ -168,14 +166,6 @@ def _hash_runs(numbers: np.ndarray, length: int) -> np.ndarray:
     for offset in range(length):
         total = total * _BASE + hashed[offset : offset + num_runs]
     return mix(total)
-
-
-def _distinct(values: np.ndarray) -> np.ndarray:
-    """Numbers in order, each once; what `np.unique` does, for few of them."""
-    values = np.sort(values)
-    is_new = np.ones(len(values), bool)
-    is_new[1:] = values[1:] != values[:-1]
-    return values[is_new]
 
 
 def mix(values: np.ndarray) -> np.ndarray:

@@ -21,8 +21,12 @@ _MAX_NAMES = 8
 _INCHES = (13.0, 7.2)
 _DPI = 110
 _MARGINS = {
-    **{"left": 0.1, "right": 0.98, "bottom": 0.08, "top": 0.88},
-    **{"wspace": 0.32, "hspace": 0.35},
+    "left": 0.1,
+    "right": 0.98,
+    "bottom": 0.08,
+    "top": 0.88,
+    "wspace": 0.32,
+    "hspace": 0.35,
 }
 """Room for the longest name of a drum; finding out would double the time."""
 

@@ -26,7 +26,7 @@ from magenta_lite.data import (
     staging,
     worker_pool,
 )
-from magenta_lite.data.piece_records import decode_results, encode_results
+from magenta_lite.data.piece_records import decode_results
 from magenta_lite.data.pieces import Piece, Reject
 from magenta_lite.data.preparation_report import SplitReport
 from magenta_lite.errors import UserError
@@ -313,11 +313,9 @@ class NoteSequenceBuilder(
             chunk_size=self.CHUNK_SIZE,
         )
         for item, result in zip(todo, results, strict=True):
-            if isinstance(result, worker_pool.Failure):
-                reject = Reject(item.id, result.reason, result.message)
-                result = encode_results([reject])
-            log.append(result)
-            yield from decode_results(result)
+            record = piece_reading.record_of(item.id, result)
+            log.append(record)
+            yield from decode_results(record)
             if self.progress:
                 self.progress(f"reading {self.UNIT}", log.num_items, len(items))
 

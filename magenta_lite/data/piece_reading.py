@@ -11,6 +11,7 @@ import numpy as np
 from magenta_lite.data import contours, corpus_statistics, near_duplicates
 from magenta_lite.data.piece_records import encode_results
 from magenta_lite.data.pieces import Piece, Reject
+from magenta_lite.data.worker_pool import Failure
 from magenta_lite.notes import wire
 from magenta_lite.notes.fingerprint import melody_fingerprint
 from magenta_lite.notes.proto import NoteSequence
@@ -32,6 +33,13 @@ def read_and_describe(
         describe(result) if isinstance(result, Piece) else result
         for result in read_item(item)
     )
+
+
+def record_of(item_id: str, result: bytes | Failure) -> bytes:
+    """The record of an item; a reject where reading it gave none."""
+    if isinstance(result, Failure):
+        return encode_results([Reject(item_id, result.reason, result.message)])
+    return result
 
 
 def describe(piece: Piece) -> Piece:

@@ -79,15 +79,12 @@ class LookbackEncoding(Encoding):
 
     def compact_inputs(self, events: tf.Tensor) -> tf.Tensor:
         """See `Encoding`."""
-        repeated = history.repeats(events, self.lookback_distances)
-        parts = (
-            self._shown(events),
-            history.binary_counter(
-                history.next_positions(events), self.binary_counter_bits
-            ),
-            repeated,
+        rest = self._rest(
+            history.next_positions(events),
+            history.repeats(events, self.lookback_distances),
         )
-        return tf.concat([tf.cast(p, tf.float32) for p in parts], axis=-1)
+        shown = tf.cast(self._shown(events), tf.float32)
+        return tf.concat([shown, rest], axis=-1)
 
     def labels(self, events: tf.Tensor) -> tf.Tensor:
         """int32 `[batch, time]` in `[0, num_classes)`."""
@@ -152,13 +149,11 @@ class LookbackEncoding(Encoding):
         """One vector of events `[..., 1 + lookbacks]` and the rest."""
         one_hots = tf.one_hot(shown, self.num_events)  # [..., 1 + l, n]
         flat = tf.concat([tf.shape(shown)[:-1], [-1]], axis=0)
-        counter = history.binary_counter(next_step, self.binary_counter_bits)
-        joined = tf.concat(
-            [
-                tf.reshape(one_hots, flat),
-                counter,
-                tf.cast(repeated, tf.float32),
-            ],
-            axis=-1,
-        )
+        rest = self._rest(next_step, repeated)
+        joined = tf.concat([tf.reshape(one_hots, flat), rest], axis=-1)
         return tf.ensure_shape(joined, [*shown.shape[:-1], self.input_depth])
+
+    def _rest(self, next_step: tf.Tensor, repeated: tf.Tensor) -> tf.Tensor:
+        """What follows the one-hots: float32 `[..., bits + lookbacks]`."""
+        counter = history.binary_counter(next_step, self.binary_counter_bits)
+        return tf.concat([counter, tf.cast(repeated, tf.float32)], axis=-1)

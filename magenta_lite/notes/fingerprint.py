@@ -63,15 +63,8 @@ def _top_line(
     pitch, start_seconds = pitch[order], start_seconds[order]
     distances = start_seconds[1:] - start_seconds[:-1]
     apart = distances[distances > 1e-6 * max(start_seconds[-1], 1e-6)]
-    shortest = _SAME_ONSET * _median(apart) if len(apart) else np.inf
+    shortest = _SAME_ONSET * np.median(apart) if len(apart) else np.inf
     is_first = np.ones(len(pitch), bool)
     is_first[1:] = distances > shortest
     first = is_first.nonzero()[0]
     return np.maximum.reduceat(pitch, first), start_seconds[first]
-
-
-def _median(values: np.ndarray) -> float:
-    """What `np.median` gives, in a fifth of the time for a hundred values."""
-    values = np.sort(values)
-    middle = len(values) // 2
-    return (values[middle] + values[-1 - middle]) / 2

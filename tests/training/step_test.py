@@ -15,6 +15,12 @@ NUM_ROWS = 8
 def one_step(micro_batch_size, dropout=0.0, seed=0):
     """Weights and metrics after one step on a batch of ragged rows."""
     model = make_model(dropout)
+    sums, objectives = take_step(model, micro_batch_size, seed)
+    return model.table.numpy(), sums, objectives
+
+
+def take_step(model, micro_batch_size, seed):
+    """Changes the weights; gives the metrics."""
     optimizer = keras.optimizers.SGD(0.5)
     optimizer.build(model.trainable_variables)
     batch = {k: tf.constant(v) for k, v in make_batch(3, NUM_ROWS).items()}
@@ -23,13 +29,13 @@ def one_step(micro_batch_size, dropout=0.0, seed=0):
         model,
         optimizer,
         tf.distribute.get_strategy(),
-        {name: tf.TensorSpec(t.shape, t.dtype) for name, t in batch.items()},
+        spec(),
         seed=seed,
         clip_norm=1.0,
         micro_batch_size=micro_batch_size,
     )
     sums, objectives, _ = step.read([step(batch)])
-    return model.table.numpy(), sums, objectives
+    return sums, objectives
 
 
 @pytest.mark.parametrize("micro_batch_size", [1, 3, 4, 8, 100])
@@ -51,18 +57,7 @@ def event_rnn_weights(micro_batch_size, seed=0):
     """Of a model that takes trimmed parts, after one step with dropout."""
     keras.utils.set_random_seed(0)
     model = EventRnn(OneHotEncoding(7), units=(6,), dropout=0.5)
-    optimizer = keras.optimizers.SGD(0.5)
-    optimizer.build(model.trainable_variables)
-    batch = {k: tf.constant(v) for k, v in make_batch(3, NUM_ROWS).items()}
-    step = TrainStep(
-        model,
-        optimizer,
-        tf.distribute.get_strategy(),
-        spec(),
-        seed=seed,
-        micro_batch_size=micro_batch_size,
-    )
-    step(batch)
+    take_step(model, micro_batch_size, seed)
     return np.concatenate([np.ravel(w) for w in model.weights])
 
 
