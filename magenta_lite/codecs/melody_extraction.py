@@ -111,7 +111,7 @@ def track_melodies(
     starts, ends, pitches, chord = _sounding(notes, rows, rules)
     is_stop = chord.copy()
     is_stop[1:] |= starts[1:] - ends[:-1] >= rules.gap_steps
-    stops = np.flatnonzero(is_stop)
+    (stops,) = is_stop.nonzero()
     search_start = 0
     while True:
         first = np.searchsorted(starts, search_start)

@@ -237,7 +237,7 @@ def _delta_times(
     byte = table[starts]
     delta = (byte & 0x7F).astype(np.int64)
     places = starts + 1
-    rows = np.flatnonzero(byte >= 0x80)
+    (rows,) = (byte >= 0x80).nonzero()
     while len(rows):
         byte = table[places[rows]]
         delta[rows] = delta[rows] << 7 | byte & 0x7F

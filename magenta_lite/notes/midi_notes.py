@@ -107,20 +107,20 @@ def _pair_notes(track: TrackEvents) -> tuple[np.ndarray, np.ndarray]:
     sounds = track.data[:, 1] > 0
     is_on = (track.kind == NOTE_ON) & sounds
     is_off = (track.kind == NOTE_OFF) | ((track.kind == NOTE_ON) & ~sounds)
-    events = np.flatnonzero(is_on | is_off)
+    (events,) = (is_on | is_off).nonzero()
     keys = track.channel[events].astype(np.uint16) * 128
     keys += track.data[events, 0]
     order = np.argsort(keys, kind="stable")
     # From here on by channel and pitch, and by time within.
     events, keys = events[order], keys[order]
     tick, is_on = track.tick[events], is_on[events]
-    offs = np.flatnonzero(~is_on)
+    (offs,) = (~is_on).nonzero()
     if not len(offs):
         return offs, offs
     keeps = _offs_that_keep(keys, tick, offs)
-    ons = np.flatnonzero(is_on)
+    (ons,) = is_on.nonzero()
     number = np.searchsorted(offs, ons)  # of the next note-off
-    ends = np.append(offs, 0)
+    ends = np.concatenate([offs, [0]])
     # A note that goes on past a note-off of its own tick ends at the next.
     same_tick = (number < len(offs)) & (tick[ends[number]] == tick[ons])
     goes_on = same_tick & keeps[np.minimum(number, len(offs) - 1)]
@@ -193,7 +193,7 @@ def _assign_controls(
     Returns:
       For each instrument, which of the events are its own.
     """
-    rows = np.flatnonzero((track.kind == CONTROL) | (track.kind == BEND))
+    (rows,) = ((track.kind == CONTROL) | (track.kind == BEND)).nonzero()
     if not len(rows):
         return [rows] * len(instruments)
     programs, channels = programs[rows], track.channel[rows]
